@@ -1,0 +1,131 @@
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.phones import mask
+
+
+class Channel(models.TextChoices):
+    TEXT = "text", _("text message")
+    EMAIL = "email", _("e-mail")
+
+
+class State(models.TextChoices):
+    QUEUED = "queued", _("waiting")
+    HANDING_OVER = "handing_over", _("on its way")
+    HANDED_OVER = "handed_over", _("handed to the carrier")
+    SENT = "sent", _("sent")
+    DELIVERED = "delivered", _("delivered")
+    FAILED = "failed", _("not delivered")
+    EXPIRED = "expired", _("dropped: its time was over")
+    UNKNOWN = "unknown", _("not known whether it left")
+
+
+class Reason(models.TextChoices):
+    """Why a message failed, in the words of the person who waits for it."""
+
+    BAD_NUMBER = "bad_number", _("this number can't receive messages")
+    OPTED_OUT = "opted_out", _("this number answered STOP to us; text START to get messages again")
+    COUNTRY = "country", _("we can't send texts to this country")
+    LANDLINE = "landline", _("this looks like a landline, which can't receive texts")
+    BAD_MAILBOX = "bad_mailbox", _("this mailbox doesn't exist or refuses our mail")
+    CARRIER = "carrier", _("the carrier could not deliver it")
+    PROVIDER = "provider", _("our provider refused it")
+
+
+class Message(models.Model):
+    """One thing sent to a person through a channel. It holds no text: that is composed when it is handed over."""
+
+    class Kind(models.TextChoices):
+        CODE = "code", _("one-time code")
+        EXPLANATION = "explanation", _("explanation in place of a code")
+        NOTICE = "notice", _("security notice")
+        ORDER = "order", _("order confirmation")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    destination = models.CharField(_("to"), max_length=254)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="messages")
+    language = models.CharField(max_length=12, default="en")
+    # What it is about: the challenge of a code, the event of a notice, the order of a confirmation.
+    challenge = models.ForeignKey("stepup.Challenge", on_delete=models.CASCADE, null=True, related_name="messages")
+    send_number = models.PositiveSmallIntegerField(default=1)
+    reference = models.CharField(max_length=40, blank=True)
+
+    provider = models.CharField(_("provider"), max_length=20, blank=True)
+    provider_id = models.CharField(_("provider's id"), max_length=64, blank=True)
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.QUEUED)
+    reason = models.CharField(_("reason"), max_length=16, choices=Reason, blank=True)
+    provider_code = models.CharField(_("provider's code"), max_length=16, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    queued_at = models.DateTimeField(_("asked for"), default=timezone.now)
+    not_before = models.DateTimeField(default=timezone.now)
+    handing_over_at = models.DateTimeField(null=True)
+    handed_over_at = models.DateTimeField(_("handed over"), null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    # A message never goes backwards: from where each state may be reached. A status report may overtake the
+    # provider's own answer, so `sent` and `delivered` are reached from `handing_over` and `unknown` too.
+    REACHED_FROM: ClassVar[dict[str, list[str]]] = {
+        State.HANDING_OVER: [State.QUEUED],
+        State.QUEUED: [State.HANDING_OVER],  # the provider said that it did not take it
+        State.HANDED_OVER: [State.HANDING_OVER],
+        State.SENT: [State.HANDING_OVER, State.UNKNOWN, State.HANDED_OVER],
+        State.DELIVERED: [State.HANDING_OVER, State.UNKNOWN, State.HANDED_OVER, State.SENT],
+        State.FAILED: [State.QUEUED, State.HANDING_OVER, State.UNKNOWN, State.HANDED_OVER, State.SENT],
+        State.EXPIRED: [State.QUEUED, State.HANDING_OVER],
+        State.UNKNOWN: [State.HANDING_OVER],
+    }
+    WAITING: ClassVar[list[str]] = [State.QUEUED, State.HANDING_OVER]
+
+    class Meta:
+        verbose_name = pgettext_lazy("sent to a person", "message")
+        verbose_name_plural = pgettext_lazy("sent to a person", "messages")
+        constraints = [
+            models.UniqueConstraint(
+                name="message_once_a_send",
+                fields=["challenge", "send_number"],
+                condition=models.Q(challenge__isnull=False),
+            ),
+            models.UniqueConstraint(
+                name="message_once_a_reference",
+                fields=["kind", "channel", "destination", "reference"],
+                condition=~models.Q(reference=""),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "not_before"], condition=models.Q(state__in=["queued", "handing_over"]),
+                         name="message_waiting"),
+            models.Index(fields=["user", "-queued_at"]),
+            models.Index(fields=["destination", "-queued_at"]),
+            models.Index(fields=["provider_id"]),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.get_channel_display()} → {self.masked_destination}"
+
+    @property
+    def masked_destination(self) -> str:
+        return mask(self.destination)
+
+
+class DemoMessage(models.Model):
+    """What the demo provider carried: the one place that may show a code, and only with DEMO=1."""
+
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, primary_key=True)
+    subject = models.CharField(max_length=200, blank=True)
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.message)

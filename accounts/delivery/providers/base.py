@@ -1,0 +1,34 @@
+from typing import Protocol
+
+from accounts.delivery.composing import Content
+from accounts.delivery.models import Message
+
+
+class Refused(Exception):
+    """The provider says no for good. `reason` is one of models.Reason, `code` is the provider's own."""
+
+    def __init__(self, reason: str, code: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.code = reason, code
+
+
+class NotTaken(Exception):
+    """The provider surely did not take the message; it may be tried again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class Unanswered(Exception):
+    """The request left and no clear answer came: the message may have been taken, so it is not repeated."""
+
+
+class Provider(Protocol):
+    name: str
+
+    def hand_over(self, message: Message, content: Content) -> str:
+        """Give the message to the carrier and return the provider's id for it.
+
+        Raises Refused, NotTaken or Unanswered; nothing else, and never with the content in the text.
+        """

@@ -1,0 +1,17 @@
+"""A task carries the id of a message and nothing else."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from accounts.delivery import services
+
+
+@shared_task
+def hand_over(message_id: str) -> None:
+    services.hand_over(UUID(message_id))
+
+
+@shared_task
+def sweep() -> None:
+    services.sweep()

@@ -1,0 +1,6 @@
+from django.urls import path
+
+from accounts.delivery import views
+
+app_name = "delivery"
+urlpatterns = [path("twilio/status/", views.twilio_status, name="twilio_status")]

@@ -1,0 +1,24 @@
+from django.apps import AppConfig
+
+
+class FactorsConfig(AppConfig):
+    name = "accounts.factors"
+    label = "factors"
+
+    def ready(self) -> None:
+        from two_factor.plugins.registry import registry
+
+        from accounts.factors.authenticator import AuthenticatorFactor
+        from accounts.factors.backup_code import BackupCodeFactor
+        from accounts.factors.email import EmailFactor
+        from accounts.factors.text import TextFactor
+
+        from accounts.delivery.composing import Writer, register
+        from accounts.delivery.models import Message
+        from accounts.factors.notices import compose_notice
+
+        register(Message.Kind.NOTICE, Writer(compose_notice))
+        registry.unregister("generator")  # the stock app's, which keeps seeds in plain text
+        # In the order in which the challenge page offers them.
+        for factor in (AuthenticatorFactor(), TextFactor(), EmailFactor(), BackupCodeFactor()):
+            registry.register(factor)

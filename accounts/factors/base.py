@@ -1,0 +1,61 @@
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django_otp.models import Device
+from two_factor.plugins.registry import MethodBase
+
+
+class Strength(IntEnum):
+    """How much a proof is worth; a stronger one serves where a weaker one is asked for."""
+
+    EMAIL = 1
+    TEXT = 2
+    AUTHENTICATOR = 3
+
+
+class Factor(MethodBase):  # type: ignore[misc]
+    """A way a person proves who they are, in django-two-factor-auth's registry.
+
+    A factor with a `channel` has its codes derived by the challenge and sent; one without verifies codes itself.
+    """
+
+    code: ClassVar[str]
+    verbose_name: ClassVar[str | Promise]
+    strength: ClassVar[Strength]
+    channel: ClassVar[str] = ""
+    model: ClassVar[type[Device]]
+    digits_only: ClassVar[bool] = True
+    malformed: ClassVar[str | Promise] = _("A code has six digits. Check what you typed; no attempt was taken.")
+
+    def get_devices(self, user: Any) -> Any:
+        return self.model._default_manager.filter(user=user, confirmed=True).order_by("pk")
+
+    def recognize_device(self, device: Device) -> bool:
+        return isinstance(device, self.model)
+
+    def get_action(self, device: Device) -> str:
+        """What the person presses to choose this factor; destinations masked."""
+        raise TypeError(f"{type(self).__name__} does not do this")
+
+    def normalise(self, code: str) -> str | None:
+        """The code as it is compared, or None where it can't be one (full-width digits, signs, 10 kB)."""
+        return six_digits(code)
+
+    def verify(self, device: Device, code: str, now: datetime) -> bool:
+        """True for one caller and one code only: a conditional UPDATE uses it up in the caller's transaction."""
+        raise TypeError(f"{type(self).__name__} does not do this")
+
+
+def six_digits(text: str) -> str | None:
+    """Six ASCII digits out of what a person types or pastes: blanks and dashes between them are fine.
+
+    >>> six_digits("123 456"), six_digits("012-345"), six_digits("+12345"), six_digits("12345")
+    ('123456', '012345', None, None)
+    """
+    if len(text) > 32:
+        return None
+    digits = text.translate({ord(" "): None, ord("-"): None, ord("\u00a0"): None, ord("\u2009"): None})
+    return digits if len(digits) == 6 and digits.isascii() and digits.isdigit() else None

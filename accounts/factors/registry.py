@@ -1,0 +1,26 @@
+"""The factors a person has, out of django-two-factor-auth's registry."""
+
+from typing import Any
+
+from django_otp.models import Device
+from two_factor.plugins.registry import registry
+
+from accounts.factors.base import Factor
+
+
+def factor(code: str) -> Factor:
+    """Raises two_factor's MethodNotFoundError (a LookupError) for an unknown code."""
+    return registry.get_method(code)
+
+
+def all_factors() -> list[Factor]:
+    return list(registry.get_methods())
+
+
+def device_of(user: Any, code: str) -> Device | None:
+    """The confirmed device with which this person uses the factor, or None."""
+    return factor(code).get_devices(user).first()
+
+
+def has_factor_beside_email(user: Any) -> bool:
+    return any(device_of(user, each.code) for each in all_factors() if each.code != "email")

@@ -1,0 +1,57 @@
+"""Counters in the database, so that a flushed cache lifts no limit. One statement decides, so threads can't overrun."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import Counter
+
+# Takes one if the window has room (or is over, and begins anew); gives back no row if not.
+_TAKE = """
+INSERT INTO accounts_counter AS c (scope, key, window_started_at, spent) VALUES (%(scope)s, %(key)s, %(now)s, 1)
+ON CONFLICT (scope, key) DO UPDATE SET
+    spent = CASE WHEN c.window_started_at <= %(over)s THEN 1 ELSE c.spent + 1 END,
+    window_started_at = CASE WHEN c.window_started_at <= %(over)s THEN %(now)s ELSE c.window_started_at END
+WHERE c.window_started_at <= %(over)s OR c.spent < %(limit)s
+RETURNING spent
+"""
+
+
+def _hashed(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def take(scope: str, key: str, *, limit: int, window: timedelta, now: datetime | None = None) -> bool:
+    """Spend one of `limit` in the running `window`; False where none is left. The key is kept as a hash."""
+    now = now or timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TAKE, {"scope": scope, "key": _hashed(key), "now": now, "over": now - window, "limit": limit}
+        )
+        return cursor.fetchone() is not None
+
+
+def give_back(scope: str, key: str, count: int = 1) -> None:
+    """Return what was taken and turned out to be honest."""
+    Counter.objects.filter(scope=scope, key=_hashed(key), spent__gte=count).update(spent=F("spent") - count)
+
+
+def forget(scope: str, key: str) -> None:
+    Counter.objects.filter(scope=scope, key=_hashed(key)).delete()
+
+
+def ends_at(scope: str, key: str, *, window: timedelta) -> datetime | None:
+    """When the running window ends, or None where none runs."""
+    started = Counter.objects.filter(scope=scope, key=_hashed(key)).values_list("window_started_at", flat=True).first()
+    return started + window if started else None
+
+
+def spent(scope: str, key: str, *, window: timedelta, now: datetime | None = None) -> int:
+    """How much of the running window is spent."""
+    running = Counter.objects.filter(
+        scope=scope, key=_hashed(key), window_started_at__gt=(now or timezone.now()) - window
+    )
+    return running.values_list("spent", flat=True).first() or 0

@@ -1,0 +1,171 @@
+"""People, where they live, and what happened to their accounts."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from phonenumber_field.modelfields import PhoneNumberField
+
+from accounts.phones import parse_phone
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Find a person by what they type as their name: an e-mail address, or a phone number in any common form.
+
+        Raises User.DoesNotExist.
+        """
+        name = (username or "").strip()
+        if "@" in name:
+            return self.get(email=name.lower())
+        phone = parse_phone(name)
+        if phone is None:
+            raise self.model.DoesNotExist
+        return self.get(phone=phone)
+
+    def create_user(
+        self, *, email: str | None = None, phone: str | None = None, password: str | None = None, **fields: Any
+    ) -> "User":
+        user = self.model(email=email.strip().lower() if email else None, phone=phone or None, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, *, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email=email, password=password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Signs in by e-mail or phone; there is no username."""
+
+    email = models.EmailField(_("e-mail"), unique=True, null=True, blank=True)
+    phone = PhoneNumberField(_("phone"), unique=True, null=True, blank=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("staff"), default=False)
+    joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+    # After a reset by an e-mailed code, e-mail alone signs nobody in until this time (policy.py).
+    email_alone_from = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints = [
+            models.CheckConstraint(
+                name="user_has_email_or_phone",
+                condition=models.Q(email__isnull=False) | models.Q(phone__isnull=False),
+                violation_error_message=_("Enter an e-mail address or a phone number."),
+            ),
+            models.CheckConstraint(name="user_email_lower_case", condition=models.Q(email=Lower("email"))),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email or str(self.phone)
+
+    def clean(self) -> None:
+        # AbstractBaseUser.clean() would turn a missing e-mail into "", which the unique constraint allows only once.
+        self.email = self.email.strip().lower() if self.email else None
+        self.phone = self.phone or None
+
+    def get_short_name(self) -> str:
+        return self.name.split()[0] if self.name else str(self)
+
+
+class Address(models.Model):
+    """A postal address a person saved."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="addresses")
+    name = models.CharField(_("name"), max_length=120)
+    line1 = models.CharField(_("street and number"), max_length=120)
+    line2 = models.CharField(_("more of the address"), max_length=120, blank=True)
+    postcode = models.CharField(_("postcode"), max_length=16)
+    city = models.CharField(_("town"), max_length=80)
+    country = models.CharField(_("country"), max_length=2)
+
+    class Meta:
+        verbose_name = _("address")
+        verbose_name_plural = _("addresses")
+        constraints = [
+            models.UniqueConstraint(
+                name="address_once_a_user", fields=["user", "name", "line1", "line2", "postcode", "city", "country"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.line1}, {self.postcode} {self.city}"
+
+
+class SecurityEvent(models.Model):
+    """One thing that happened to an account's safety. Append-only: a database trigger refuses UPDATE and DELETE."""
+
+    class Kind(models.TextChoices):
+        SIGNED_UP = "signed_up", _("account opened")
+        PASSWORD_REFUSED = "password_refused", _("wrong password")
+        SIGNED_IN = "signed_in", _("signed in")
+        SIGNED_OUT = "signed_out", _("signed out")
+        CODE_SENT = "code_sent", _("code asked for")
+        CODE_RESENT_BY_SUPPORT = "code_resent_by_support", _("code sent again by support")
+        PROOF_PASSED = "proof_passed", _("proof accepted")
+        PROOF_FAILED = "proof_failed", _("wrong code")
+        FACTOR_RESTING = "factor_resting", _("too many wrong codes")
+        FACTOR_ADDED = "factor_added", _("factor added")
+        FACTOR_REMOVED = "factor_removed", _("factor removed")
+        BACKUP_CODES_MADE = "backup_codes_made", _("new backup codes")
+        PASSWORD_CHANGED = "password_changed", _("password changed")
+        SUPPORT_LOOKED_UP = "support_looked_up", _("looked up by support")
+        ORDER_APPROVED = "order_approved", _("order approved")
+
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    kind = models.CharField(_("what"), max_length=40, choices=Kind)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="security_events")
+    contact = models.CharField(_("guest"), max_length=254, blank=True)
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="staff_acts")
+    detail = models.JSONField(_("detail"), default=dict)
+    ip = models.GenericIPAddressField(_("address"), null=True)
+
+    class Meta:
+        verbose_name = _("security event")
+        verbose_name_plural = _("security events")
+        indexes = [models.Index(fields=["user", "-at"]), models.Index(fields=["-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.get_kind_display()}"
+
+
+class EventSeal(models.Model):
+    """A link of the hash chain over the security events, in the order in which they were sealed (accounts/audit.py)."""
+
+    position = models.BigAutoField(primary_key=True)
+    # No foreign key: the seal must outlive an event that somebody deletes, so that the gap shows.
+    event_id = models.BigIntegerField(unique=True)
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.digest[:12]}"
+
+
+class Counter(models.Model):
+    """How often something was done in the running window (accounts/limits.py)."""
+
+    scope = models.CharField(max_length=40)
+    key = models.CharField(max_length=64)
+    window_started_at = models.DateTimeField()
+    spent = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="counter_once", fields=["scope", "key"])]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.spent}"
+
+

@@ -1,0 +1,42 @@
+"""Phone numbers and mailboxes as people type them, and how they are shown to those who may not see them whole."""
+
+import phonenumbers
+from django.conf import settings
+
+# Numbers that cost more than a text should, or that no person reads texts on.
+_REFUSED_TYPES = {
+    phonenumbers.PhoneNumberType.PREMIUM_RATE,
+    phonenumbers.PhoneNumberType.SHARED_COST,
+    phonenumbers.PhoneNumberType.UAN,
+    phonenumbers.PhoneNumberType.VOICEMAIL,
+    phonenumbers.PhoneNumberType.PAGER,
+    phonenumbers.PhoneNumberType.TOLL_FREE,
+}
+
+
+def parse_phone(text: str) -> str | None:
+    """The E.164 form of a typed number, or None where it is not a number that a person's phone can have.
+
+    National forms are read as numbers of settings.PHONENUMBER_DEFAULT_REGION.
+    """
+    if len(text) > 32:
+        return None
+    try:
+        number = phonenumbers.parse(text, settings.PHONENUMBER_DEFAULT_REGION)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in _REFUSED_TYPES:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def mask(destination: str) -> str:
+    """`+49 ••• ••67` or `m•••@example.org`: enough to recognise one's own, too little to learn another's."""
+    if "@" in destination:
+        name, _, host = destination.partition("@")
+        return f"{name[:1]}•••@{host}"
+    try:
+        prefix = f"+{phonenumbers.parse(destination).country_code} "
+    except phonenumbers.NumberParseException:
+        prefix = ""
+    return f"{prefix}••• ••{destination[-2:]}"

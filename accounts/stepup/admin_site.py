@@ -1,0 +1,25 @@
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
+from django_otp.admin import OTPAdminSite
+
+from accounts.stepup import levels
+
+
+class StaffAdminSite(OTPAdminSite):
+    """The Django admin behind an authenticator. Its own sign-in form is never shown; ours leads there."""
+
+    site_header = _("Countersign")
+    site_title = _("Countersign")
+    index_title = _("Run the shop")
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and levels.has_staff_level(request)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        target = request.GET.get("next") or reverse("admin:index")
+        return redirect(f"{reverse('sign_in:staff')}?{urlencode({'next': target})}")

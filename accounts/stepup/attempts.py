@@ -1,0 +1,52 @@
+"""How often codes may be tried, over all challenges, factors and browsers of an account.
+
+Ten wrong codes in an hour or a hundred in a row (NIST SP 800-63B-4, section 3.2.2, caps them at a hundred) bring an
+account into slow mode: each factor then takes one try in fifteen minutes, so guessing is hopeless while the owner, who
+types the right code, still gets in. A success gives back only what its own challenge spent: a thief's failures are not
+cleared by the owner's daily sign-in. A hundred in a row last until the password is changed.
+"""
+
+from datetime import datetime, timedelta
+
+from accounts import limits
+
+HOUR = timedelta(hours=1)
+REST = timedelta(minutes=15)
+FOR_GOOD = timedelta(days=36500)
+A_HOUR, IN_A_ROW = 10, 100
+
+
+class FactorResting(Exception):
+    """Too many wrong codes: this factor takes no more before `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
+
+
+def pay(subject: str, factor: str, now: datetime) -> None:
+    """Take one attempt before anything is compared. Raises FactorResting."""
+    if limits.take("codes an hour", subject, limit=A_HOUR, window=HOUR, now=now):
+        if limits.take("codes in a row", subject, limit=IN_A_ROW, window=FOR_GOOD, now=now):
+            return
+        limits.give_back("codes an hour", subject)
+    key = f"{subject} {factor}"
+    if not limits.take("codes while slow", key, limit=1, window=REST, now=now):
+        raise FactorResting(limits.ends_at("codes while slow", key, window=REST) or now + REST)
+
+
+def failed(subject: str, factor: str, now: datetime) -> bool:
+    """Called for a wrong code. True if this one used up the account's attempts, so that the factor now rests."""
+    if limits.spent("codes an hour", subject, window=HOUR, now=now) < A_HOUR:
+        return False
+    return limits.take("codes while slow", f"{subject} {factor}", limit=1, window=REST, now=now)
+
+
+def passed(subject: str, own_failures: int) -> None:
+    limits.give_back("codes an hour", subject)
+    limits.give_back("codes in a row", subject, own_failures + 1)
+
+
+def forgive(subject: str) -> None:
+    """The password was changed by its owner: a hundred wrong codes in a row are history."""
+    limits.forget("codes in a row", subject)

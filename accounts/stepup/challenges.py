@@ -1,0 +1,364 @@
+"""Challenges: begun, sent, answered. Each decision is one conditional UPDATE; the checks in Python only choose words."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Least
+from django.utils import timezone
+from django_otp.models import Device
+
+from accounts import audit, limits
+from accounts.delivery.models import Channel, Message
+from accounts.delivery.services import queue_message
+from accounts.factors.base import Factor, Strength
+from accounts.factors.notices import tell_owner
+from accounts.factors.registry import factor as factor_of
+from accounts.models import User
+from accounts.stepup import attempts, codes, policy
+from accounts.stepup.models import Challenge, Grant
+
+State = Challenge.State
+
+# Budgets of sends, beside the cooldown of each challenge: (limit, window).
+SENDS_A_DESTINATION = (10, timedelta(hours=1))
+SENDS_AN_ADDRESS = (30, timedelta(hours=1))
+
+
+class ChallengeOver(Exception):
+    """Passed already, replaced, out of time, or out of attempts: a new challenge is needed."""
+
+
+class NotYours(Exception):
+    """The challenge belongs to another browser, person, purpose or order. Costs its owner nothing."""
+
+
+class MalformedCode(Exception):
+    """What was typed can't be a code at all; no attempt is taken."""
+
+
+class WrongCode(Exception):
+    def __init__(self, attempts_left: int) -> None:
+        super().__init__()
+        self.attempts_left = attempts_left
+
+
+class TooSoon(Exception):
+    """The next send is possible at `at`."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self.at = at
+
+
+class NoMoreSends(Exception):
+    """The sends of this challenge, this destination or this visitor are used up."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, and from where: what a view knows of its visitor.
+
+    A person with an account, or the contact that somebody without one typed. Both are set only where an account that
+    has no factor yet proves its own e-mail or phone.
+    """
+
+    browser: str
+    user: User | None = None
+    contact: str = ""
+    ip: str | None = None
+
+
+def channel_of(contact: str) -> Channel:
+    return Channel.EMAIL if "@" in contact else Channel.TEXT
+
+
+def begin(
+    *,
+    asker: Asker,
+    purpose: str,
+    digest: bytes,
+    next_path: str,
+    summary: Mapping[str, str] | None = None,
+    decoy: bool = False,
+    factor: str | None = None,
+    now: datetime | None = None,
+) -> Challenge:
+    """The live challenge of this browser for exactly this, or a new one, whose code is then on its way.
+
+    Any other live challenge of this browser for the purpose is superseded. Asking again (a reload, the back button, a
+    second tab) gives the same challenge and sends nothing. Raises policy.NoFactor.
+    """
+    now = now or timezone.now()
+    device: Device | None = None
+    if asker.user and asker.contact:
+        chosen = channel_of(asker.contact).value  # an account without a factor yet proves its own contact
+    elif asker.user:
+        offers = policy.offers(asker.user, purpose, now)
+        offer = next((offer for offer in offers if offer.factor.code == factor), offers[0])
+        chosen, device = offer.factor.code, offer.device
+    else:
+        policy.rule(purpose, None)
+        chosen = channel_of(asker.contact).value
+    mine = Challenge.objects.filter(browser=asker.browser, purpose=purpose, state=State.LIVE)
+    same = mine.filter(
+        user=asker.user, contact=asker.contact, context_digest=digest, decoy=decoy, expires_at__gt=now, attempts_left__gt=0
+    )
+    try:
+        with transaction.atomic():
+            if alive := same.first():
+                return alive
+            mine.update(state=State.SUPERSEDED)
+            challenge = Challenge.objects.create(
+                user=asker.user,
+                contact=asker.contact,
+                decoy=decoy,
+                browser=asker.browser,
+                purpose=purpose,
+                context_digest=digest,
+                summary=dict(summary or {}),
+                next_path=next_path,
+                credentials=_credentials(asker.user),
+                factor=chosen,
+                device_id=device.persistent_id if device else "",
+                code_key=codes.current_key_id(),
+                attempts_left=settings.CODE_ATTEMPTS,
+                requested_at=now,
+                expires_at=now + settings.CHALLENGE_LIFE,
+            )
+    except IntegrityError:
+        # Another request of this browser was faster; its challenge is as good, if it is for the same.
+        if alive := same.first():
+            return alive
+        raise ChallengeOver from None
+    if factor_of(chosen).channel:
+        try:
+            send(challenge, asker=asker, factor=chosen, now=now)
+        except (TooSoon, NoMoreSends):
+            pass  # the page says so, and offers what is left
+    return challenge
+
+
+def send(
+    challenge: Challenge, *, asker: Asker, factor: str, actor: User | None = None, now: datetime | None = None
+) -> Message:
+    """Send the challenge's code, the same one as before, by this factor.
+
+    One conditional UPDATE takes the send, so a hundred presses give as many messages as the cooldown allows.
+    Raises NotYours, ChallengeOver, TooSoon, NoMoreSends, policy.NoFactor.
+    """
+    now = now or timezone.now()
+    _check_mine(challenge, asker)
+    used, device = _usable(challenge, factor, now)
+    destination = device.destination if device else challenge.contact
+    gap = settings.SEND_GAPS[min(challenge.sends, len(settings.SEND_GAPS) - 1)]
+    with transaction.atomic():
+        taken = (
+            Challenge.objects.filter(
+                pk=challenge.pk,
+                state=State.LIVE,
+                sends=challenge.sends,
+                sends__lt=settings.SENDS_PER_CHALLENGE,
+                attempts_left__gt=0,
+                expires_at__gt=now,
+            )
+            .exclude(next_send_at__gt=now)
+            .update(
+                sends=F("sends") + 1,
+                next_send_at=now + gap,
+                factor=used.code,
+                device_id=device.persistent_id if device else "",
+                # PostgreSQL's LEAST passes over NULL.
+                weakest_sent=Least("weakest_sent", Value(int(used.strength))),
+            )
+        )
+        if not taken:
+            raise _why_not_sent(challenge, now)
+        if not _within_budget(destination, asker, now):
+            transaction.set_rollback(True)
+            raise NoMoreSends
+        message = queue_message(
+            kind=Message.Kind.EXPLANATION if challenge.decoy else Message.Kind.CODE,
+            channel=Channel(used.channel),
+            destination=destination,
+            user=challenge.user,
+            challenge_id=challenge.pk,
+            send_number=challenge.sends + 1,
+        )
+        audit.record(
+            audit.Kind.CODE_RESENT_BY_SUPPORT if actor else audit.Kind.CODE_SENT,
+            user=challenge.user,
+            contact=challenge.contact,
+            actor=actor,
+            purpose=challenge.purpose,
+            factor=used.code,
+            to=message.masked_destination,
+        )
+    challenge.refresh_from_db()
+    return message
+
+
+def choose(challenge: Challenge, *, asker: Asker, factor: str, now: datetime | None = None) -> Message | None:
+    """Go on with another factor: a code is sent, or the app or backup code is asked for on the page."""
+    now = now or timezone.now()
+    _check_mine(challenge, asker)
+    used, device = _usable(challenge, factor, now)
+    if used.channel:
+        return send(challenge, asker=asker, factor=factor, now=now)
+    Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(
+        factor=used.code, device_id=device.persistent_id if device else ""
+    )
+    challenge.refresh_from_db()
+    return None
+
+
+def answer(
+    challenge_id: UUID, *, asker: Asker, purpose: str, digest: bytes, code: str, now: datetime | None = None
+) -> Grant:
+    """Compare a typed code and, if it is right, pass the challenge and write its grant.
+
+    The attempt is paid for before the code is compared, and one more conditional UPDATE decides who passes; of twenty
+    equal posts one wins. Raises NotYours, MalformedCode, ChallengeOver, attempts.FactorResting, WrongCode.
+    """
+    now = now or timezone.now()
+    challenge = Challenge.objects.select_related("user").filter(pk=challenge_id).first()
+    if challenge is None or challenge.purpose != purpose or bytes(challenge.context_digest) != digest:
+        raise NotYours
+    _check_mine(challenge, asker)
+    used, device = _usable(challenge, challenge.factor, now)
+    typed = used.normalise(code)
+    if typed is None:
+        raise MalformedCode
+    paid = Challenge.objects.filter(
+        pk=challenge.pk, state=State.LIVE, attempts_left__gt=0, expires_at__gt=now
+    ).update(attempts_left=F("attempts_left") - 1)
+    if not paid:
+        raise ChallengeOver
+    try:
+        attempts.pay(challenge.subject, used.code, now)
+    except attempts.FactorResting:
+        Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(attempts_left=F("attempts_left") + 1)
+        raise
+    if used.channel and not _is_derived_code(challenge, typed):
+        raise _wrong(challenge, used, now)
+    with transaction.atomic():
+        won = Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(state=State.PASSED, passed_at=now)
+        if won and (used.channel or (device is not None and used.verify(device, typed, now))):
+            challenge.refresh_from_db()
+            strength = Strength(challenge.weakest_sent) if used.channel and challenge.weakest_sent else used.strength
+            grant = Grant.objects.create(
+                challenge=challenge,
+                user=challenge.user,
+                contact=challenge.contact,
+                browser=challenge.browser,
+                purpose=purpose,
+                context_digest=digest,
+                factor=used.code,
+                strength=strength,
+                granted_at=now,
+                expires_at=now + policy.rule(purpose, challenge.user).grant_life,
+            )
+            own_failures = settings.CODE_ATTEMPTS - challenge.attempts_left - 1
+            attempts.passed(challenge.subject, own_failures)
+            audit.record(
+                audit.Kind.PROOF_PASSED, user=challenge.user, contact=challenge.contact, purpose=purpose, factor=used.code
+            )
+            return grant
+        transaction.set_rollback(True)
+    if not won:
+        attempts.passed(challenge.subject, own_failures=0)  # the same code posted again: nothing was compared
+        raise ChallengeOver
+    raise _wrong(challenge, used, now)
+
+
+def start_clock(challenge_id: UUID, handed_over_at: datetime) -> None:
+    """The code's clock starts when the carrier has it, and never runs beyond the challenge's own life."""
+    for challenge in Challenge.objects.filter(pk=challenge_id, state=State.LIVE).select_for_update():
+        challenge.expires_at = min(
+            handed_over_at + settings.CODE_LIFE, challenge.requested_at + settings.CHALLENGE_LIFE
+        )
+        challenge.save(update_fields=["expires_at"])
+
+
+def is_over(challenge: Challenge, now: datetime) -> bool:
+    return challenge.state != State.LIVE or challenge.expires_at <= now or challenge.attempts_left == 0
+
+
+def _credentials(user: User | None) -> str:
+    """A hash of the password's hash: changes with the password, tells nothing of it."""
+    return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest() if user else ""
+
+
+def _check_mine(challenge: Challenge, asker: Asker) -> None:
+    same_person = challenge.user_id == (asker.user.pk if asker.user else None) and challenge.contact == asker.contact
+    if challenge.browser != asker.browser or not same_person:
+        raise NotYours
+    if challenge.user and (not challenge.user.is_active or challenge.credentials != _credentials(challenge.user)):
+        raise ChallengeOver
+
+
+def _usable(challenge: Challenge, factor: str, now: datetime) -> tuple[Factor, Device | None]:
+    """The factor and the device for this challenge, checked against the policy as it stands now."""
+    if challenge.contact:
+        if factor != channel_of(challenge.contact):
+            raise NotYours
+        return factor_of(factor), None
+    offers = [o for o in policy.offers(challenge.user, challenge.purpose, now) if o.factor.code == factor]
+    offer = next((o for o in offers if o.device.persistent_id == challenge.device_id), offers[0] if offers else None)
+    if offer is None or (challenge.factor == factor and offer.device.persistent_id != challenge.device_id):
+        raise ChallengeOver  # removed, or no longer enough
+    return offer.factor, offer.device
+
+
+def _is_derived_code(challenge: Challenge, typed: str) -> bool:
+    try:
+        code = codes.derive_code(
+            challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest)
+        )
+    except codes.UnknownCodeKey:
+        raise ChallengeOver from None
+    # A decoy, or a code that was never sent, can't be right, not even by a lucky guess.
+    return codes.same(typed, code) and not challenge.decoy and challenge.sends > 0
+
+
+def _wrong(challenge: Challenge, used: Factor, now: datetime) -> WrongCode | ChallengeOver:
+    """Count and record a wrong code, and close the challenge with its last attempt."""
+    audit.record(
+        audit.Kind.PROOF_FAILED,
+        user=challenge.user,
+        contact=challenge.contact,
+        purpose=challenge.purpose,
+        factor=used.code,
+    )
+    if attempts.failed(challenge.subject, used.code, now):
+        event = audit.record(
+            audit.Kind.FACTOR_RESTING, user=challenge.user, contact=challenge.contact, factor=used.code
+        )
+        if challenge.user:
+            tell_owner(challenge.user, event)
+    Challenge.objects.filter(pk=challenge.pk, state=State.LIVE, attempts_left=0).update(state=State.USED_UP)
+    challenge.refresh_from_db()
+    return WrongCode(challenge.attempts_left)
+
+
+def _why_not_sent(challenge: Challenge, now: datetime) -> Exception:
+    challenge.refresh_from_db()
+    if is_over(challenge, now):
+        return ChallengeOver()
+    if challenge.sends >= settings.SENDS_PER_CHALLENGE:
+        return NoMoreSends()
+    return TooSoon(challenge.next_send_at or now)
+
+
+def _within_budget(destination: str, asker: Asker, now: datetime) -> bool:
+    limit, window = SENDS_A_DESTINATION
+    if not limits.take("sends to a destination", destination, limit=limit, window=window, now=now):
+        return False
+    limit, window = SENDS_AN_ADDRESS
+    return asker.ip is None or limits.take("sends from an address", asker.ip, limit=limit, window=window, now=now)

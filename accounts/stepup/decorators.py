@@ -1,0 +1,61 @@
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from accounts.stepup import levels, policy
+from accounts.stepup.challenges import begin
+from accounts.stepup.digest import context_digest
+from accounts.stepup.requests import asker_of
+
+View = Callable[..., HttpResponse]
+
+
+def step_up(purpose: str) -> Callable[[View], View]:
+    """Let the view run only with a proof for `purpose` that the policy finds strong and fresh enough.
+
+    Where the policy lets a recent sign-in count, that serves; else the person is led through a challenge and comes
+    back. The digest of such a purpose is over the purpose and the person alone.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if levels.has_recent_proof(request, purpose):
+                return view(request, *args, **kwargs)
+            next_path = request.get_full_path() if request.method == "GET" else reverse("security:overview")
+            try:
+                challenge = begin(
+                    asker=asker_of(request),
+                    purpose=purpose,
+                    digest=context_digest(purpose, {"user": request.user.pk}),
+                    next_path=next_path[:200],
+                )
+            except policy.NoFactor as why:
+                messages.error(request, str(why))
+                return redirect("security:overview")
+            return redirect("stepup:challenge", challenge.pk)
+
+        guarded.stepup_purpose = purpose  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def staff_only(view: View) -> View:
+    """For members of staff who proved it with an authenticator. Others are led to it; strangers to the staff get 404."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_staff:
+            raise Http404
+        if not levels.has_staff_level(request):
+            return redirect(f"{reverse('sign_in:staff')}?{urlencode({'next': request.get_full_path()})}")
+        return view(request, *args, **kwargs)
+
+    return guarded

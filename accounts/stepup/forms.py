@@ -1,0 +1,31 @@
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.factors.base import Factor
+
+
+class CodeForm(forms.Form):
+    """One field for six digits, however they are typed; the service decides what is a code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=64,
+        strip=True,
+        error_messages={"required": _("Enter the code."), "max_length": _("That is too long for a code.")},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "autofocus": True,
+                "spellcheck": "false",
+                "autocapitalize": "characters",
+            }
+        ),
+    )
+
+    def describe_for(self, factor: Factor) -> None:
+        """Fit the keyboard to the factor."""
+        field = self.fields["code"]
+        field.widget.attrs.pop("maxlength", None)
+        if not factor.digits_only:
+            field.widget.attrs |= {"inputmode": "text", "autocomplete": "off"}

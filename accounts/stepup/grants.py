@@ -1,0 +1,46 @@
+"""Grants: what a passed challenge is good for, once."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.stepup.models import Grant
+
+
+class NoGrant(Exception):
+    """There is no unused grant of this browser and person for exactly this. A new proof is needed."""
+
+
+def find(
+    *, browser: str, purpose: str, digest: bytes, user: User | None = None, contact: str = "", now: datetime | None = None
+) -> Grant | None:
+    """An unused grant for exactly this, without using it."""
+    return (
+        Grant.objects.filter(
+            browser=browser,
+            purpose=purpose,
+            context_digest=digest,
+            user=user,
+            contact=contact,
+            used_at=None,
+            expires_at__gt=now or timezone.now(),
+        )
+        .order_by("-granted_at")
+        .first()
+    )
+
+
+def use(
+    *, browser: str, purpose: str, digest: bytes, user: User | None = None, contact: str = "", now: datetime | None = None
+) -> Grant:
+    """Use a grant up, in the transaction of what it allows: both happen, or neither. Raises NoGrant."""
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("a grant is used in the transaction of what it allows")
+    now = now or timezone.now()
+    grant = find(browser=browser, purpose=purpose, digest=digest, user=user, contact=contact, now=now)
+    if grant is None or not Grant.objects.filter(pk=grant.pk, used_at=None, expires_at__gt=now).update(used_at=now):
+        raise NoGrant
+    grant.used_at = now
+    return grant

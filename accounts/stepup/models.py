@@ -1,0 +1,101 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.factors.base import Strength
+
+
+class Purpose(models.TextChoices):
+    SIGN_UP = "sign_up", _("open an account")
+    SIGN_IN = "sign_in", _("sign in")
+    STAFF_SIGN_IN = "staff_sign_in", _("sign in as staff")
+    RESET_PASSWORD = "reset_password", _("choose a new password")
+    MANAGE_FACTORS = "manage_factors", _("change how you prove it is you")
+    PAY = "pay", _("approve a payment")
+
+
+class Challenge(models.Model):
+    """One request for a proof. It belongs to one browser session, one person, one purpose and one digest."""
+
+    class State(models.TextChoices):
+        LIVE = "live", _("waiting for the code")
+        PASSED = "passed", _("passed")
+        USED_UP = "used_up", _("attempts used up")
+        SUPERSEDED = "superseded", _("replaced by a newer one")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Who: a person with an account, or the contact (E.164 or e-mail) of somebody without one, or not yet.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="challenges")
+    contact = models.CharField(_("contact"), max_length=254, blank=True)
+    # Stands in for an account that isn't there (or is there already), so that a stranger sees no difference.
+    decoy = models.BooleanField(default=False)
+    browser = models.CharField(max_length=64)
+    purpose = models.CharField(_("purpose"), max_length=24, choices=Purpose)
+    context_digest = models.BinaryField(max_length=32)
+    # What the message says about it ({"amount": "€ 42.00"}), and where the browser goes when it has passed.
+    summary = models.JSONField(default=dict)
+    next_path = models.CharField(max_length=200)
+    # The person's password at the start, as a keyed hash: a challenge does not survive its change.
+    credentials = models.CharField(max_length=64, blank=True)
+
+    factor = models.CharField(_("factor"), max_length=16)
+    device_id = models.CharField(max_length=64, blank=True)
+    code_key = models.CharField(max_length=16)
+    # The weakest channel the code went to, which is what a passed challenge is worth.
+    weakest_sent = models.PositiveSmallIntegerField(null=True)
+
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.LIVE)
+    attempts_left = models.PositiveSmallIntegerField(_("attempts left"))
+    sends = models.PositiveSmallIntegerField(_("sends"), default=0)
+    next_send_at = models.DateTimeField(null=True)
+    requested_at = models.DateTimeField(_("asked for"), default=timezone.now)
+    expires_at = models.DateTimeField(_("over at"))
+    passed_at = models.DateTimeField(_("passed"), null=True)
+
+    class Meta:
+        verbose_name = _("challenge")
+        verbose_name_plural = _("challenges")
+        constraints = [
+            models.CheckConstraint(name="challenge_has_a_person", condition=~models.Q(user=None, contact="")),
+            models.UniqueConstraint(
+                name="challenge_one_live",
+                fields=["browser", "purpose"],
+                condition=models.Q(state="live"),
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "-requested_at"]), models.Index(fields=["contact", "-requested_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} {self.pk}"
+
+    @property
+    def subject(self) -> str:
+        """Whose attempts these are."""
+        return f"user:{self.user_id}" if self.user_id else f"contact:{self.contact}"
+
+
+class Grant(models.Model):
+    """A passed challenge: usable once, by the same browser and person, for that purpose and that digest, not for long."""
+
+    challenge = models.OneToOneField(Challenge, on_delete=models.CASCADE, related_name="grant")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+    contact = models.CharField(max_length=254, blank=True)
+    browser = models.CharField(max_length=64)
+    purpose = models.CharField(max_length=24, choices=Purpose)
+    context_digest = models.BinaryField(max_length=32)
+    factor = models.CharField(max_length=16)
+    strength = models.PositiveSmallIntegerField(choices=[(s.value, s.name.lower()) for s in Strength])
+    granted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        indexes = [models.Index(fields=["browser", "purpose"], condition=models.Q(used_at=None), name="grant_unused")]
+
+    def __str__(self) -> str:
+        return f"grant of {self.challenge_id}"

@@ -1,0 +1,134 @@
+"""What is enough for what. The table is the policy; the functions below only apply it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django_otp.models import Device
+
+from accounts.factors.base import Factor, Strength
+from accounts.factors.registry import all_factors
+from accounts.stepup.models import Purpose
+
+
+class Person(StrEnum):
+    GUEST = "guest"  # no account, or not yet: proves the contact that was typed
+    SHOPPER = "shopper"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True)
+class Rule:
+    least: Strength
+    # How long a passed challenge may wait for its use.
+    grant_life: timedelta
+    # Whoever owns a factor of this strength has to use one of at least this strength.
+    least_if_owned: Strength | None = None
+    # A proof at sign-in that is strong enough and younger than this is enough; None asks every time.
+    recent: timedelta | None = None
+
+
+MINUTE = timedelta(minutes=1)
+
+POLICY: dict[tuple[Purpose, Person], Rule] = {
+    (Purpose.SIGN_UP, Person.GUEST): Rule(Strength.EMAIL, grant_life=30 * MINUTE),
+    (Purpose.RESET_PASSWORD, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
+    (Purpose.SIGN_IN, Person.SHOPPER): Rule(Strength.EMAIL, grant_life=2 * MINUTE),
+    # Staff without an authenticator yet: in as a shopper, to enrol one; the admin and the console stay shut.
+    (Purpose.SIGN_IN, Person.STAFF): Rule(Strength.EMAIL, grant_life=2 * MINUTE),
+    (Purpose.STAFF_SIGN_IN, Person.STAFF): Rule(Strength.AUTHENTICATOR, grant_life=2 * MINUTE),
+    (Purpose.PAY, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
+    (Purpose.PAY, Person.SHOPPER): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
+    (Purpose.PAY, Person.STAFF): Rule(Strength.EMAIL, grant_life=15 * MINUTE, least_if_owned=Strength.AUTHENTICATOR),
+    (Purpose.MANAGE_FACTORS, Person.SHOPPER): Rule(
+        Strength.EMAIL, grant_life=10 * MINUTE, least_if_owned=Strength.TEXT, recent=10 * MINUTE
+    ),
+    (Purpose.MANAGE_FACTORS, Person.STAFF): Rule(
+        Strength.EMAIL, grant_life=10 * MINUTE, least_if_owned=Strength.AUTHENTICATOR, recent=10 * MINUTE
+    ),
+}
+
+STAFF_LEVEL_LIFE = timedelta(hours=12)  # how long a staff sign-in opens the admin and the support console
+NEW_PHONE_REST = timedelta(hours=72)  # a phone added to a living account does not approve payments for so long
+EMAIL_REST_AFTER_RESET = timedelta(hours=72)  # nor does e-mail alone prove anything after an e-mailed reset
+
+
+class NoFactor(Exception):
+    """The person has no factor that is enough for the purpose now. The text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One factor that a person may use now."""
+
+    factor: Factor
+    device: Device
+
+
+def person(user: Any) -> Person:
+    if user is None:
+        return Person.GUEST
+    return Person.STAFF if user.is_staff else Person.SHOPPER
+
+
+def rule(purpose: str, user: Any) -> Rule:
+    """Raises KeyError for a purpose that this kind of person has no business with: unstated is refused."""
+    return POLICY[Purpose(purpose), person(user)]
+
+
+def needed_strength(purpose: str, user: Any) -> Strength:
+    stated = rule(purpose, user)
+    owned = max((offer.factor.strength for offer in _owned(user)), default=stated.least) if user else stated.least
+    if stated.least_if_owned and owned >= stated.least_if_owned:
+        return max(stated.least, stated.least_if_owned)
+    return stated.least
+
+
+def offers(user: Any, purpose: str, now: datetime) -> list[Offer]:
+    """The factors this person may use for this purpose now, in the order in which they are offered.
+
+    Raises NoFactor with the reason where there is none.
+    """
+    least = needed_strength(purpose, user)
+    fitting = [offer for offer in _owned(user) if offer.factor.strength >= least]
+    allowed = []
+    rests = ""
+    for offer in fitting:
+        if why := _rests(offer, user, purpose, now):
+            rests = why
+        else:
+            allowed.append(offer)
+    if not allowed:
+        raise NoFactor(rests or _("You have nothing set up yet that is strong enough for this."))
+    return allowed
+
+
+def _owned(user: Any) -> list[Offer]:
+    found = []
+    for factor in all_factors():
+        for device in factor.get_devices(user):
+            found.append(Offer(factor, device))
+    return found
+
+
+def _rests(offer: Offer, user: Any, purpose: str, now: datetime) -> str:
+    """Why this factor, strong enough as it is, does not serve at the moment; "" where it does."""
+    if offer.factor.code == "email" and user.email_alone_from and user.email_alone_from > now:
+        return _(
+            "Your password was reset by e-mail, so a code by e-mail is not enough until %(time)s. "
+            "Use another way, or wait until then."
+        ) % {"time": _time(user.email_alone_from)}
+    if offer.factor.code == "text" and purpose == Purpose.PAY and offer.device.approves_payments_from > now:
+        return _(
+            "Your phone number is new here. To keep swapped SIM cards out, it can approve payments from %(time)s on. "
+            "Until then, use another way."
+        ) % {"time": _time(offer.device.approves_payments_from)}
+    return ""
+
+
+def _time(moment: datetime) -> str:
+    return date_format(localtime(moment), "DATETIME_FORMAT")

@@ -1,0 +1,243 @@
+"""The one page on which a proof is given, whatever it is for."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.delivery.models import Message, State
+from accounts.factors.registry import factor as factor_of
+from accounts.net import client_ip
+from accounts.phones import mask
+from accounts.stepup import attempts, levels, policy
+from accounts.stepup.browser import browser_of
+from accounts.stepup.challenges import (
+    Asker,
+    ChallengeOver,
+    MalformedCode,
+    NoMoreSends,
+    NotYours,
+    TooSoon,
+    WrongCode,
+    answer,
+    begin,
+    choose,
+    is_over,
+    send,
+)
+from accounts.stepup.forms import CodeForm
+from accounts.stepup.models import Challenge, Purpose
+
+
+def _own_challenge(request: HttpRequest, challenge_id: UUID) -> Challenge | None:
+    """The challenge, if it was begun in this browser; to all others it doesn't exist."""
+    return (
+        Challenge.objects.select_related("user").filter(pk=challenge_id, browser=browser_of(request)).first()
+    )
+
+
+def _asker(request: HttpRequest, challenge: Challenge) -> Asker:
+    # The person is the challenge's: before sign-in nobody is signed in, and the browser check has been made.
+    return Asker(
+        browser=browser_of(request), user=challenge.user, contact=challenge.contact, ip=client_ip(request)
+    )
+
+
+def _not_here(request: HttpRequest) -> HttpResponse:
+    return render(request, "stepup/not_here.html", status=404)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
+    """Ask for the code, and take it."""
+    found = _own_challenge(request, challenge_id)
+    if found is None or (request.user.is_authenticated and found.user_id not in (None, request.user.pk)):
+        return _not_here(request)
+    if found.state == Challenge.State.PASSED:
+        return redirect(found.next_path)
+    if request.method == "GET":
+        return _page(request, found, CodeForm())
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, form, status=422)
+    try:
+        grant = answer(
+            found.pk,
+            asker=_asker(request, found),
+            purpose=found.purpose,
+            digest=bytes(found.context_digest),
+            code=form.cleaned_data["code"],
+        )
+    except NotYours:
+        return _not_here(request)
+    except ChallengeOver:
+        found.refresh_from_db()
+        if found.state == Challenge.State.PASSED:  # the same code twice, by a double tap or a second tab
+            return redirect(found.next_path)
+        return _page(request, found, CodeForm(), status=410, over=True)
+    except MalformedCode:
+        form.add_error("code", factor_of(found.factor).malformed)
+    except attempts.FactorResting as resting:
+        minutes = max(1, round((resting.until - timezone.now()).total_seconds() / 60))
+        form.add_error(
+            "code",
+            ngettext(
+                "Too many wrong codes. This way rests for %(minutes)d minute; any other way still works.",
+                "Too many wrong codes. This way rests for %(minutes)d minutes; any other way still works.",
+                minutes,
+            )
+            % {"minutes": minutes},
+        )
+    except WrongCode as wrong:
+        found.refresh_from_db()
+        if not wrong.attempts_left:
+            return _page(request, found, CodeForm(), status=410, over=True)
+        form.add_error(
+            "code",
+            ngettext(
+                "That is not the code. You can try %(left)d more time.",
+                "That is not the code. You can try %(left)d more times.",
+                wrong.attempts_left,
+            )
+            % {"left": wrong.attempts_left},
+        )
+    else:
+        if request.user.is_authenticated and request.user.pk == grant.user_id:
+            levels.raise_level(request, strength=grant.strength, factor=grant.factor, at=grant.granted_at)
+        else:
+            request.session.cycle_key()
+        return redirect(found.next_path)
+    return _page(request, found, form, status=422)
+
+
+@login_not_required
+@never_cache
+@require_POST
+def resend(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
+    """Send the same code again, or by another channel, or go on with the app or a backup code."""
+    found = _own_challenge(request, challenge_id)
+    if found is None:
+        return _not_here(request)
+    factor = request.POST.get("factor") or found.factor
+    form, status = CodeForm(), 422
+    try:
+        if factor == found.factor and factor_of(factor).channel:
+            send(found, asker=_asker(request, found), factor=factor)
+        else:
+            choose(found, asker=_asker(request, found), factor=factor)
+        return redirect("stepup:challenge", found.pk)
+    except TooSoon as soon:
+        seconds = max(1, round((soon.at - timezone.now()).total_seconds()))
+        notice = ngettext(
+            "A code is on its way. You can ask again in %(seconds)d second.",
+            "A code is on its way. You can ask again in %(seconds)d seconds.",
+            seconds,
+        ) % {"seconds": seconds}
+        status = 429
+    except NoMoreSends:
+        notice, status = _("We have sent as many codes as we may for now. Use another way, or try again later."), 429
+    except policy.NoFactor as why:
+        notice = str(why)
+    except ChallengeOver:
+        return _page(request, found, form, status=410, over=True)
+    except (NotYours, LookupError):
+        return _not_here(request)
+    return _page(request, found, form, status=status, notice=notice)
+
+
+@login_not_required
+@never_cache
+@require_POST
+def again(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
+    """When a challenge is over: the same question once more, with a new code."""
+    found = _own_challenge(request, challenge_id)
+    if found is None:
+        return _not_here(request)
+    if found.state == Challenge.State.PASSED:
+        return redirect(found.next_path)
+    if found.user and not found.user.is_active:
+        return _not_here(request)
+    try:
+        fresh = begin(
+            asker=_asker(request, found),
+            purpose=found.purpose,
+            digest=bytes(found.context_digest),
+            next_path=found.next_path,
+            summary=found.summary,
+            decoy=found.decoy,
+            factor=found.factor,
+        )
+    except policy.NoFactor as why:
+        return _page(request, found, CodeForm(), status=422, over=True, notice=str(why))
+    except ChallengeOver:
+        return _page(request, found, CodeForm(), status=410, over=True)
+    return redirect("stepup:challenge", fresh.pk)
+
+
+@login_not_required
+@never_cache
+@require_GET
+def delivery_state(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
+    """The line that tells where the message is; polled by htmx, and part of the page without it."""
+    found = _own_challenge(request, challenge_id)
+    if found is None:
+        return _not_here(request)
+    return render(request, "stepup/_delivery_state.html", _sending_context(found))
+
+
+def _page(
+    request: HttpRequest, found: Challenge, form: CodeForm, *, status: int = 200, over: bool = False, notice: str = ""
+) -> HttpResponse:
+    now = timezone.now()
+    over = over or is_over(found, now)
+    context: dict[str, Any] = {
+        "challenge": found,
+        "purpose": Purpose(found.purpose),
+        "form": form,
+        "over": over,
+        "notice": notice,
+        "factor": factor_of(found.factor),
+        "alternatives": [] if over else _alternatives(found),
+    } | _sending_context(found)
+    form.describe_for(context["factor"])
+    return render(request, "stepup/challenge.html", context, status=410 if over and status == 200 else status)
+
+
+def _alternatives(found: Challenge) -> list[dict[str, Any]]:
+    """The other ways this person may use now."""
+    if found.user is None or found.contact:
+        return []
+    try:
+        offers = policy.offers(found.user, found.purpose, timezone.now())
+    except policy.NoFactor:
+        return []
+    return [
+        {"code": offer.factor.code, "action": offer.factor.get_action(offer.device)}
+        for offer in offers
+        if offer.factor.code != found.factor
+    ]
+
+
+def _sending_context(found: Challenge) -> dict[str, Any]:
+    message = Message.objects.filter(challenge=found).order_by("-send_number").first()
+    now = timezone.now()
+    return {
+        "challenge": found,
+        "message": message if message and factor_of(found.factor).channel else None,
+        "destination": mask(message.destination) if message else "",
+        "can_resend_at": found.next_send_at if found.next_send_at and found.next_send_at > now else None,
+        "moving": message is not None
+        and message.state in (State.QUEUED, State.HANDING_OVER, State.HANDED_OVER, State.SENT)
+        and not is_over(found, now),
+    }
