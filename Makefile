@@ -7,6 +7,9 @@ bin := .venv/bin
 python := $(bin)/python
 ready := .venv/ready
 
+# A Python that went away (an upgrade, a checkout that moved) makes a new virtualenv.
+$(shell $(python) -c "" 2>/dev/null || rm -f $(ready))
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench clean
 # One thing at a time, also where somebody set MAKEFLAGS=-j: the steps' words stay in order.
@@ -42,7 +45,7 @@ clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Made anew only when the requirements change. A Python that went away (an upgrade) makes a new virtualenv too.
+# Filled only when the requirements change.
 $(ready): requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
 	  echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name one: make run PYTHON=python3.12" >&2; exit 1; }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from accounts.models import EventSeal, SecurityEvent, User
@@ -22,10 +23,11 @@ def record(
     contact: str = "",
     actor: User | None = None,
     request: HttpRequest | None = None,
+    ip: str | None = None,
     **detail: Any,
 ) -> SecurityEvent:
     """Append one security event. `detail` is shown to the owner and to support, so it never holds a secret."""
-    ip = client_ip(request) if request else None
+    ip = client_ip(request) if request else ip
     return SecurityEvent.objects.create(kind=kind, user=user, contact=contact, actor=actor, ip=ip, detail=detail)
 
 
@@ -39,9 +41,9 @@ def seal_new(limit: int = 5000) -> int:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEALING])
         last = EventSeal.objects.order_by("-position").first()
         digest = last.digest if last else ""
-        sealed = EventSeal.objects.values("event_id")
+        sealed = EventSeal.objects.filter(event_id=OuterRef("pk"))
         seals = []
-        for event in SecurityEvent.objects.exclude(id__in=sealed).order_by("id")[:limit]:
+        for event in SecurityEvent.objects.filter(~Exists(sealed)).order_by("id")[:limit]:
             digest = _link(digest, event)
             seals.append(EventSeal(event_id=event.pk, digest=digest))
         EventSeal.objects.bulk_create(seals)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from accounts.models import Counter
@@ -36,7 +37,7 @@ def take(scope: str, key: str, *, limit: int, window: timedelta, now: datetime |
 
 def give_back(scope: str, key: str, count: int = 1) -> None:
     """Return what was taken and turned out to be honest."""
-    Counter.objects.filter(scope=scope, key=_hashed(key), spent__gte=count).update(spent=F("spent") - count)
+    Counter.objects.filter(scope=scope, key=_hashed(key)).update(spent=Greatest(F("spent") - count, 0))
 
 
 def forget(scope: str, key: str) -> None:

@@ -12,6 +12,6 @@ def client_ip(request: HttpRequest) -> str | None:
     depth = settings.TRUSTED_PROXIES
     address = hops[-depth] if depth and len(hops) >= depth else request.META.get("REMOTE_ADDR", "")
     try:
-        return str(ip_address(address))
+        return str(ip_address(address.partition("%")[0]))  # without an IPv6 zone, which the database refuses
     except ValueError:
         return None

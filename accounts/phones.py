@@ -27,6 +27,8 @@ def parse_phone(text: str) -> str | None:
         return None
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in _REFUSED_TYPES:
         return None
+    if phonenumbers.region_code_for_number(number) == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY:
+        return None  # satellites (+870, +881), international premium and freephone numbers: of no country
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

@@ -1,6 +1,7 @@
 """The one settings file. Everything that differs between a laptop and production is read from the environment."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,8 @@ SECRET_KEY = env("SECRET_KEY", default=INSECURE_KEY)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # The first of each list is used for new values, the others still open old ones.
 CODE_KEYS = env.list("CODE_KEYS", default=[INSECURE_KEY])
-FIELD_KEYS = env.list("FIELD_KEYS", default=["Y291bnRlcnNpZ24taW5zZWN1cmUtZmllbGQta2V5ISE="])
+INSECURE_FIELD_KEY = "Y291bnRlcnNpZ24taW5zZWN1cmUtZmllbGQta2V5ISE="
+FIELD_KEYS = env.list("FIELD_KEYS", default=[INSECURE_FIELD_KEY])
 
 SITE_URL = env("SITE_URL", default=f"http://localhost:{env('PORT', default='8000')}")
 SITE_HOST = urlsplit(SITE_URL).hostname
@@ -28,6 +30,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SHOP_NAME = env("SHOP_NAME", default="Countersign")
 CURRENCY = "EUR"
+TAX_RATE = Decimal("0.19")  # included in every price
 
 # --- databases -------------------------------------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ class Message(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("sent to a person", "message")
         verbose_name_plural = pgettext_lazy("sent to a person", "messages")
+        permissions = [("support_people", "Can look people up and send their codes again")]
         constraints = [
             models.UniqueConstraint(
                 name="message_once_a_send",

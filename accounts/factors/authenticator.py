@@ -77,17 +77,23 @@ class AuthenticatorFactor(Factor):
         return str(_("Use the code in your authenticator app"))
 
     def verify(self, device: Any, code: str, now: datetime) -> bool:
-        totp = TOTP(device.seed, step=STEP)
-        totp.time = now.timestamp()
-        step = totp.t()
-        matching = [t for t in range(step - TOLERANCE, step + TOLERANCE + 1) if _matches(device.seed, t, code)]
-        if not matching:
-            return False
-        return bool(
-            Authenticator.objects.filter(pk=device.pk, last_step__lt=max(matching)).update(
-                last_step=max(matching), last_used_at=now
-            )
+        """Any of the person's apps will do: the page asks for "your authenticator app", not for one of two."""
+        return any(accept(each, code, now) for each in self.get_devices(device.user_id))
+
+
+def accept(device: Authenticator, code: str, now: datetime) -> bool:
+    """True once for a right code: the last accepted step moves forward by a conditional UPDATE."""
+    totp = TOTP(device.seed, step=STEP)
+    totp.time = now.timestamp()
+    step = totp.t()
+    matching = [t for t in range(step - TOLERANCE, step + TOLERANCE + 1) if _matches(device.seed, t, code)]
+    if not matching:
+        return False
+    return bool(
+        Authenticator.objects.filter(pk=device.pk, last_step__lt=max(matching)).update(
+            last_step=max(matching), last_used_at=now
         )
+    )
 
 
 def _matches(seed: bytes, step: int, code: str) -> bool:

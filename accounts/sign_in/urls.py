@@ -1,2 +1,15 @@
+from django.urls import path
+
+from accounts.sign_in import views
+
 app_name = "sign_in"
-urlpatterns: list = []
+urlpatterns = [
+    path("sign-in/", views.sign_in, name="sign_in"),
+    path("sign-in/done/", views.done, name="done"),
+    path("sign-up/", views.sign_up, name="sign_up"),
+    path("sign-up/done/", views.sign_up_done, name="sign_up_done"),
+    path("sign-out/", views.sign_out, name="sign_out"),
+    path("staff/", views.staff, name="staff"),
+    path("reset/", views.reset, name="reset"),
+    path("reset/password/", views.reset_password, name="reset_password"),
+]

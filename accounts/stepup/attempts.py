@@ -24,27 +24,42 @@ class FactorResting(Exception):
         self.until = until
 
 
-def pay(subject: str, factor: str, now: datetime) -> None:
-    """Take one attempt before anything is compared. Raises FactorResting."""
+def pay(subject: str, factor: str, now: datetime) -> bool:
+    """Take one attempt before anything is compared. False if it is the one that slow mode allows. Raises FactorResting."""
     if limits.take("codes an hour", subject, limit=A_HOUR, window=HOUR, now=now):
         if limits.take("codes in a row", subject, limit=IN_A_ROW, window=FOR_GOOD, now=now):
-            return
+            return True
         limits.give_back("codes an hour", subject)
     key = f"{subject} {factor}"
     if not limits.take("codes while slow", key, limit=1, window=REST, now=now):
         raise FactorResting(limits.ends_at("codes while slow", key, window=REST) or now + REST)
+    return False
 
 
 def failed(subject: str, factor: str, now: datetime) -> bool:
     """Called for a wrong code. True if this one used up the account's attempts, so that the factor now rests."""
-    if limits.spent("codes an hour", subject, window=HOUR, now=now) < A_HOUR:
+    if (
+        limits.spent("codes an hour", subject, window=HOUR, now=now) < A_HOUR
+        and limits.spent("codes in a row", subject, window=FOR_GOOD, now=now) < IN_A_ROW
+    ):
         return False
     return limits.take("codes while slow", f"{subject} {factor}", limit=1, window=REST, now=now)
 
 
-def passed(subject: str, own_failures: int) -> None:
-    limits.give_back("codes an hour", subject)
-    limits.give_back("codes in a row", subject, own_failures + 1)
+def passed(subject: str, counted: bool, own_failures: int) -> None:
+    """Give back this success, and the failures of its own challenge. `counted` is what `pay` said.
+
+    In slow mode nothing was taken, and nothing is given back: it would be one more try for whoever brought it on.
+    """
+    if counted:
+        limits.give_back("codes an hour", subject)
+        limits.give_back("codes in a row", subject, own_failures + 1)
+
+
+def not_compared(subject: str, counted: bool) -> None:
+    """Another post of the same code was faster, and gave back what this one took in a row (as an own failure)."""
+    if counted:
+        limits.give_back("codes an hour", subject)
 
 
 def forgive(subject: str) -> None:

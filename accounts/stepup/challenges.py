@@ -113,6 +113,9 @@ def begin(
     try:
         with transaction.atomic():
             if alive := same.first():
+                if alive.next_path != next_path:  # asked again from another page: that is where the person wants to go
+                    same.update(next_path=next_path)
+                    alive.next_path = next_path
                 return alive
             mine.update(state=State.SUPERSEDED)
             challenge = Challenge.objects.create(
@@ -124,7 +127,7 @@ def begin(
                 context_digest=digest,
                 summary=dict(summary or {}),
                 next_path=next_path,
-                credentials=_credentials(asker.user),
+                credentials=credentials_of(asker.user),
                 factor=chosen,
                 device_id=device.persistent_id if device else "",
                 code_key=codes.current_key_id(),
@@ -146,7 +149,13 @@ def begin(
 
 
 def send(
-    challenge: Challenge, *, asker: Asker, factor: str, actor: User | None = None, now: datetime | None = None
+    challenge: Challenge,
+    *,
+    asker: Asker,
+    factor: str,
+    actor: User | None = None,
+    reason: str = "",
+    now: datetime | None = None,
 ) -> Message:
     """Send the challenge's code, the same one as before, by this factor.
 
@@ -199,9 +208,19 @@ def send(
             purpose=challenge.purpose,
             factor=used.code,
             to=message.masked_destination,
+            **({"reason": reason} if reason else {}),
         )
     challenge.refresh_from_db()
     return message
+
+
+def resend_for(challenge: Challenge, *, actor: User, reason: str, now: datetime | None = None) -> Message:
+    """Support sends a live challenge's code again, to where it was going; the cooldown and the budgets hold.
+
+    Raises what `send` raises.
+    """
+    owner = Asker(browser=challenge.browser, user=challenge.user, contact=challenge.contact)
+    return send(challenge, asker=owner, factor=challenge.factor, actor=actor, reason=reason, now=now)
 
 
 def choose(challenge: Challenge, *, asker: Asker, factor: str, now: datetime | None = None) -> Message | None:
@@ -241,7 +260,7 @@ def answer(
     if not paid:
         raise ChallengeOver
     try:
-        attempts.pay(challenge.subject, used.code, now)
+        counted = attempts.pay(challenge.subject, used.code, now)
     except attempts.FactorResting:
         Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(attempts_left=F("attempts_left") + 1)
         raise
@@ -265,14 +284,14 @@ def answer(
                 expires_at=now + policy.rule(purpose, challenge.user).grant_life,
             )
             own_failures = settings.CODE_ATTEMPTS - challenge.attempts_left - 1
-            attempts.passed(challenge.subject, own_failures)
+            attempts.passed(challenge.subject, counted, own_failures)
             audit.record(
                 audit.Kind.PROOF_PASSED, user=challenge.user, contact=challenge.contact, purpose=purpose, factor=used.code
             )
             return grant
         transaction.set_rollback(True)
     if not won:
-        attempts.passed(challenge.subject, own_failures=0)  # the same code posted again: nothing was compared
+        attempts.not_compared(challenge.subject, counted)
         raise ChallengeOver
     raise _wrong(challenge, used, now)
 
@@ -290,7 +309,7 @@ def is_over(challenge: Challenge, now: datetime) -> bool:
     return challenge.state != State.LIVE or challenge.expires_at <= now or challenge.attempts_left == 0
 
 
-def _credentials(user: User | None) -> str:
+def credentials_of(user: User | None) -> str:
     """A hash of the password's hash: changes with the password, tells nothing of it."""
     return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest() if user else ""
 
@@ -299,7 +318,7 @@ def _check_mine(challenge: Challenge, asker: Asker) -> None:
     same_person = challenge.user_id == (asker.user.pk if asker.user else None) and challenge.contact == asker.contact
     if challenge.browser != asker.browser or not same_person:
         raise NotYours
-    if challenge.user and (not challenge.user.is_active or challenge.credentials != _credentials(challenge.user)):
+    if challenge.user and (not challenge.user.is_active or challenge.credentials != credentials_of(challenge.user)):
         raise ChallengeOver
 
 

@@ -7,9 +7,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from accounts.stepup import levels, policy
-from accounts.stepup.challenges import begin
+from accounts.stepup.challenges import ChallengeOver, begin
 from accounts.stepup.digest import context_digest
 from accounts.stepup.requests import asker_of
 
@@ -20,7 +21,8 @@ def step_up(purpose: str) -> Callable[[View], View]:
     """Let the view run only with a proof for `purpose` that the policy finds strong and fresh enough.
 
     Where the policy lets a recent sign-in count, that serves; else the person is led through a challenge and comes
-    back. The digest of such a purpose is over the purpose and the person alone.
+    back: to the same page, which for that answers GET too where it takes POST. The digest of such a purpose is over
+    the purpose and the person alone.
     """
 
     def decorate(view: View) -> View:
@@ -28,16 +30,18 @@ def step_up(purpose: str) -> Callable[[View], View]:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if levels.has_recent_proof(request, purpose):
                 return view(request, *args, **kwargs)
-            next_path = request.get_full_path() if request.method == "GET" else reverse("security:overview")
             try:
                 challenge = begin(
                     asker=asker_of(request),
                     purpose=purpose,
                     digest=context_digest(purpose, {"user": request.user.pk}),
-                    next_path=next_path[:200],
+                    next_path=request.get_full_path()[:200],
                 )
             except policy.NoFactor as why:
                 messages.error(request, str(why))
+                return redirect("security:overview")
+            except ChallengeOver:  # two tabs at the same moment
+                messages.info(request, _("Please try again."))
                 return redirect("security:overview")
             return redirect("stepup:challenge", challenge.pk)
 

@@ -19,7 +19,10 @@ def context_digest(purpose: str, context: Mapping[str, Any]) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        plain = {str(key): _plain(item) for key, item in value.items()}
+        if len(plain) != len(value):
+            raise TypeError("a mapping with both 1 and '1' has no canonical form")
+        return plain
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Decimal):

@@ -1,15 +1,17 @@
 """What a code's message says. The code is made here, in the worker, at the moment the carrier gets it."""
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from accounts.delivery import gsm
 from accounts.delivery.composing import Content
 from accounts.delivery.models import Channel, Message
 from accounts.stepup import codes
 from accounts.stepup.challenges import is_over, start_clock
-from accounts.stepup.models import Challenge
+from accounts.stepup.models import Challenge, Purpose
 
 
 def compose_code(message: Message, now: datetime) -> Content | None:
@@ -40,17 +42,38 @@ def _render(name: str, message: Message, challenge: Challenge, now: datetime, **
     seconds = int((ends - now).total_seconds())
     context = {
         "challenge": challenge,
-        "summary": challenge.summary,
+        "purpose": challenge.get_purpose_display(),
+        "amount": challenge.summary.get("amount", "") if challenge.purpose == Purpose.PAY else "",
+        "shop": challenge.summary.get("shop") or settings.SHOP_NAME,
         "shop_name": settings.SHOP_NAME,
         "site_url": settings.SITE_URL,
         "site_host": settings.SITE_HOST,
         "minutes": max(seconds // 60, 1),
     } | more
     if message.channel == Channel.TEXT:
-        return Content(text=render_to_string(f"stepup/{name}_text.txt", context).strip(), valid_for=seconds)
+        return Content(text=_one_segment(f"stepup/{name}_text.txt", context), valid_for=seconds)
     return Content(
-        subject=render_to_string(f"stepup/{name}_subject.txt", context).strip(),
-        text=render_to_string(f"stepup/{name}_email.txt", context),
+        subject=" ".join(render_to_string(f"stepup/{name}_subject.txt", context).split()),
+        text=render_to_string(f"stepup/{name}_email.txt", context).strip() + "\n",
         html=render_to_string(f"stepup/{name}_email.html", context),
         valid_for=seconds,
     )
+
+
+def _one_segment(template: str, context: dict[str, Any]) -> str:
+    """A text costs and may be lost by the segment: what is too long loses the end of the shop's name, then the
+    warning, then the name itself; never a digit of the amount or of the code.
+    """
+    shop = gsm.plain(context["shop"]).strip() or context["site_host"]
+    for brief, least in ((False, 12), (True, 0)):
+        text = gsm.plain(render_to_string(template, context | {"shop": shop, "brief": brief})).strip()
+        over = gsm.septets(text) - gsm.SEGMENT
+        if over <= 0:
+            return text
+        room = gsm.septets(shop) - over
+        if room >= least:
+            shop = gsm.cut(shop, room)
+            break
+    else:
+        shop = ""
+    return gsm.plain(render_to_string(template, context | {"shop": shop, "brief": brief})).strip()

@@ -1,8 +1,10 @@
 """The one page on which a proof is given, whatever it is for."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -30,6 +32,7 @@ from accounts.stepup.challenges import (
     answer,
     begin,
     choose,
+    credentials_of,
     is_over,
     send,
 )
@@ -39,16 +42,12 @@ from accounts.stepup.models import Challenge, Purpose
 
 def _own_challenge(request: HttpRequest, challenge_id: UUID) -> Challenge | None:
     """The challenge, if it was begun in this browser; to all others it doesn't exist."""
-    return (
-        Challenge.objects.select_related("user").filter(pk=challenge_id, browser=browser_of(request)).first()
-    )
+    return Challenge.objects.select_related("user").filter(pk=challenge_id, browser=browser_of(request)).first()
 
 
 def _asker(request: HttpRequest, challenge: Challenge) -> Asker:
     # The person is the challenge's: before sign-in nobody is signed in, and the browser check has been made.
-    return Asker(
-        browser=browser_of(request), user=challenge.user, contact=challenge.contact, ip=client_ip(request)
-    )
+    return Asker(browser=browser_of(request), user=challenge.user, contact=challenge.contact, ip=client_ip(request))
 
 
 def _not_here(request: HttpRequest) -> HttpResponse:
@@ -166,8 +165,8 @@ def again(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
         return _not_here(request)
     if found.state == Challenge.State.PASSED:
         return redirect(found.next_path)
-    if found.user and not found.user.is_active:
-        return _not_here(request)
+    if found.user and (not found.user.is_active or found.credentials != credentials_of(found.user)):
+        return _not_here(request)  # a password typed before it was changed opens nothing
     try:
         fresh = begin(
             asker=_asker(request, found),
@@ -193,7 +192,12 @@ def delivery_state(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     found = _own_challenge(request, challenge_id)
     if found is None:
         return _not_here(request)
-    return render(request, "stepup/_delivery_state.html", _sending_context(found))
+    if not request.htmx:
+        return redirect("stepup:challenge", found.pk)
+    context = _sending_context(found)
+    # A state is read out once, when it is new; the seconds that pass are only seen.
+    context["news"] = context["message"] is not None and request.GET.get("seen") != context["message"].state
+    return render(request, "stepup/_delivery_state.html", context)
 
 
 def _page(
@@ -222,22 +226,41 @@ def _alternatives(found: Challenge) -> list[dict[str, Any]]:
         offers = policy.offers(found.user, found.purpose, timezone.now())
     except policy.NoFactor:
         return []
-    return [
-        {"code": offer.factor.code, "action": offer.factor.get_action(offer.device)}
-        for offer in offers
-        if offer.factor.code != found.factor
-    ]
+    others: dict[str, dict[str, Any]] = {}
+    for offer in offers:
+        if offer.factor.code != found.factor:
+            others.setdefault(
+                offer.factor.code, {"code": offer.factor.code, "action": offer.factor.get_action(offer.device)}
+            )
+    return list(others.values())
 
 
 def _sending_context(found: Challenge) -> dict[str, Any]:
-    message = Message.objects.filter(challenge=found).order_by("-send_number").first()
+    message = None
+    if factor_of(found.factor).channel:
+        message = (
+            Message.objects.filter(challenge=found, channel=factor_of(found.factor).channel)
+            .order_by("-send_number")
+            .first()
+        )
     now = timezone.now()
+    seconds_ago = int((now - _last_moved_at(message)).total_seconds()) if message else 0
     return {
         "challenge": found,
-        "message": message if message and factor_of(found.factor).channel else None,
+        "message": message,
         "destination": mask(message.destination) if message else "",
+        "seconds_ago": seconds_ago,
+        "minutes_ago": seconds_ago // 60,
+        "now": now,
+        "may_send": found.sends < settings.SENDS_PER_CHALLENGE,
         "can_resend_at": found.next_send_at if found.next_send_at and found.next_send_at > now else None,
         "moving": message is not None
         and message.state in (State.QUEUED, State.HANDING_OVER, State.HANDED_OVER, State.SENT)
         and not is_over(found, now),
     }
+
+
+def _last_moved_at(message: Message) -> datetime:
+    """Since when the message is in its state."""
+    times = (message.delivered_at, message.ended_at, message.sent_at, message.handed_over_at, message.handing_over_at)
+    return next((at for at in times if at), message.queued_at)

@@ -1,2 +1,11 @@
+from django.urls import path
+
+from shop.cart import views
+
 app_name = "cart"
-urlpatterns: list = []
+urlpatterns = [
+    path("", views.detail, name="detail"),
+    path("add/", views.add, name="add"),
+    path("update/", views.update, name="update"),
+    path("remove/", views.remove, name="remove"),
+]

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from shop.cart.models import Cart
+from shop.checkout.delivery import COUNTRIES, METHODS
 
 
 class Checkout(models.Model):
@@ -29,3 +30,9 @@ class Checkout(models.Model):
 
     def __str__(self) -> str:
         return f"checkout of {self.cart_id}"
+
+    def get_country_name(self) -> str:
+        return str(COUNTRIES.get(self.country, self.country))
+
+    def get_delivery_name(self) -> str:
+        return str(METHODS[self.delivery_method].name) if self.delivery_method in METHODS else ""

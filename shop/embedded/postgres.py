@@ -64,9 +64,10 @@ class Postgres(Server):
         command = [str(programs / "postgres"), "-D", str(self.data)]
         for key, value in {**settings, "unix_socket_directories": f'"{socket_folder}"'}.items():
             command += ["-c", f"{key}={value}"]
-        # PostgreSQL refuses to start over this file if another process has the pid in it by now; the free lock
-        # that brought us here says that no server runs.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        # PostgreSQL refuses to start over these files where some process has the pid in them. The free lock that
+        # brought us here knows better: no server runs.
+        for leftover in [self.data / "postmaster.pid", *socket_folder.glob(".s.PGSQL.*")]:
+            leftover.unlink(missing_ok=True)
         with self.log.open("wb") as log:
             return processes.start(self.lock, command, cwd=self.data, stdout=log, stderr=log, **as_user)
 
@@ -76,10 +77,9 @@ class Postgres(Server):
         shutil.rmtree(new, ignore_errors=True)
         _make_private(new, as_user)
         locale = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
-        command = [programs / "initdb", "-D", new, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
-        done = subprocess.run(
-            [*command, f"--locale={locale}", "--no-instructions"], cwd=new, capture_output=True, text=True, **as_user
-        )
+        command = [str(programs / "initdb"), "-D", str(new), "-U", "postgres", "--auth=trust", "--no-instructions"]
+        command += ["--encoding=UTF8", f"--locale={locale}"]
+        done = subprocess.run(command, cwd=new, capture_output=True, text=True, check=False, **as_user)
         if done.returncode:
             raise EmbeddedError(f"PostgreSQL can't make its data in {new}: {done.stderr.strip().splitlines()[-1]}")
         new.rename(self.data)
@@ -135,9 +135,9 @@ class Postgres(Server):
 
 def _make_system_user() -> pwd.struct_passwd:
     if not (useradd := shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")):
-        raise EmbeddedError("PostgreSQL can't run as root, and there is no useradd to make a user for it: run as a user")
+        raise EmbeddedError("PostgreSQL can't run as root, and without useradd no user can be made for it")
     command = [useradd, "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         return pwd.getpwnam(SYSTEM_USER)  # there even if useradd failed, where another process was quicker
     except KeyError:

@@ -9,7 +9,7 @@ LEAST_FREE_SPACE = 1500000000  # bytes: the packages take about a third of that,
 
 
 def problem(folder):  # type: ignore[no-untyped-def]
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036
         return (
             "Countersign needs Python 3.11 or newer, and this one is "
             + ".".join(str(part) for part in sys.version_info[:3])

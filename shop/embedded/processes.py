@@ -26,19 +26,24 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
+def take(path: Path) -> int:
+    """Take the lock, waiting for it as long as need be. Closing the descriptor gives it back."""
+    descriptor = _open(path)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock, waiting for it as long as need be."""
-    descriptor = _open(path)
+    descriptor = take(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
 def try_lock(path: Path) -> int | None:
-    """Take the lock if it is free; whoever closes the descriptor gives it back."""
+    """Take the lock if it is free."""
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,10 +73,11 @@ def is_alive(lock: Path) -> bool:
 
 
 def start(lock: Path, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a process that holds the lock for as long as it lives, out of reach of the terminal's Ctrl-C."""
-    descriptor = try_lock(lock)
-    if descriptor is None:
-        raise RuntimeError(f"{lock} is held: that process still runs")
+    """Start a process that holds the lock for as long as it lives, out of reach of the terminal's Ctrl-C.
+
+    Call it where nobody holds the lock: it waits as long as somebody does.
+    """
+    descriptor = take(lock)
     try:
         os.ftruncate(descriptor, 0)
         process = subprocess.Popen(
@@ -90,13 +96,13 @@ def stop(lock: Path, gently: signal.Signals = signal.SIGINT, patience: float = 3
     pid = int(lock.read_text())
     with suppress(ProcessLookupError):
         os.kill(pid, gently)
-    if not _gone_within(lock, patience):
+    if not gone_within(lock, patience):
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-        _gone_within(lock, 5)
+        gone_within(lock, 5)
 
 
-def _gone_within(lock: Path, seconds: float) -> bool:
+def gone_within(lock: Path, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while is_alive(lock):
         if time.monotonic() > deadline:
@@ -119,12 +125,11 @@ def stop_if_unused(folder: Path) -> bool:
 
 def keep(folder: Path) -> None:
     """Be the keeper, or wait in line behind the one there is."""
-    keeper = _open(folder / "keeper.lock")
-    fcntl.flock(keeper, fcntl.LOCK_EX)
+    keeper = take(folder / "keeper.lock")
     while True:
         with locked(folder / "users.lock"):
             pass  # reached when the last user is gone
-        time.sleep(LINGER)
+        gone_within(folder / "server.lock", LINGER)
         with locked(folder / "start.lock"):
             if stop_if_unused(folder):
                 os.close(keeper)  # before start.lock is free: the next server gets a keeper of its own

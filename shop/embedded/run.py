@@ -29,7 +29,7 @@ PATIENCE = 10  # seconds for the children to finish what they do
 ON_ENOSPC = "the disk is full: make room and start again; the data that were saved are kept"
 
 # What Celery warns of is meant for production: it runs as root in a container, and with DEBUG.
-QUIET_CELERY = "ignore::UserWarning:celery.fixups.django,ignore::RuntimeWarning:celery.platforms"
+QUIET_CELERY = "ignore::UserWarning:celery.fixups.django,ignore::Warning:celery.platforms"
 
 
 class Child:
@@ -44,17 +44,16 @@ class Child:
         self.reader.start()
 
     def _show(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self.process.stdout or []:
+            text = line.decode(errors="replace").rstrip()
             try:
-                print(f"{self.name:6} | {line.decode(errors='replace').rstrip()}", flush=True)
+                if text:
+                    print(f"{self.name:6} | {text}", flush=True)
             except OSError:  # the terminal is gone
                 os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> int:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     try:
         run(os.environ)
     except KeyboardInterrupt:
@@ -72,18 +71,21 @@ def run(environ: Mapping[str, str]) -> None:
     var.mkdir(parents=True, exist_ok=True)
     check_disk(var)
     running = _claim(var / "run.lock", port)
+    for name in ("web", "worker", "beat"):  # left over if an earlier `make run` was killed with -9
+        processes.stop(_lock(name), signal.SIGTERM, PATIENCE)
+    check_free(port)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     children: list[Child] = []
     try:
-        for name in ("web", "worker", "beat"):  # left over if an earlier `make run` was killed with -9
-            processes.stop(_lock(name), signal.SIGTERM, PATIENCE)
-        check_free(port)
         say("Starting ...")
         env = settings_for_children(environ, port)
         demo = env["DEMO"].lower() in ("1", "true", "yes", "on")
         _manage("migrate", "--noinput", "--verbosity=0", env=env)
         if demo:
             _manage("demo", env=env)
-        for name, command in commands(port, var).items():
+        for name, command in commands(port, var, env["LOG_LEVEL"]).items():
             children.append(Child(name, command, env))
         people = _manage("demo", "--people", env=env) if demo else ""
         _watch(children, port, panel(port, demo, people))
@@ -107,16 +109,15 @@ def settings_for_children(environ: Mapping[str, str], port: int) -> dict[str, st
     return env
 
 
-def commands(port: int, var: Path) -> dict[str, list[str]]:
+def commands(port: int, var: Path, log_level: str) -> dict[str, list[str]]:
     python = [sys.executable, "-m"]
-    level = os.environ.get("LOG_LEVEL", "WARNING")
     celery = [*python, "celery", "--quiet", "--app", "shop"]
+    web = f"granian --interface wsgi --host 127.0.0.1 --port {port} --no-ws --workers 2 --blocking-threads 4"
+    worker = "worker --queues codes,mail,slow --pool threads --concurrency 16 --without-gossip --without-mingle"
     return {
-        "web": [*python, "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
-        + ["--workers", "2", "--blocking-threads", "4", "--log-level", "warning", "shop.wsgi:application"],
-        "worker": [*celery, "worker", "--queues", "codes,mail,slow", "--pool", "threads", "--concurrency", "16"]
-        + ["--without-gossip", "--without-mingle", "--loglevel", level],
-        "beat": [*celery, "beat", "--schedule", str(var / "beat-schedule"), "--pidfile=", "--loglevel", level],
+        "web": [*python, *web.split(), "--log-level", "warning", "shop.wsgi:application"],
+        "worker": [*celery, *worker.split(), "--loglevel", log_level],
+        "beat": [*celery, "beat", "--schedule", str(var / "beat-schedule"), "--pidfile=", "--loglevel", log_level],
     }
 
 
@@ -215,7 +216,7 @@ def _watch(children: list[Child], port: int, text: str) -> None:
 def _answers(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/health/live")
+        connection.request("GET", "/")  # also makes the first visitor's page quick
         connection.getresponse()
     except (OSError, http.client.HTTPException):
         return False

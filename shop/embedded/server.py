@@ -68,7 +68,13 @@ def release() -> None:
         with processes.locked(folder / "start.lock"):
             os.close(descriptor)
             del _users[folder]
-            processes.stop_if_unused(folder)
+            for _ in range(10):  # the keeper, too, may be looking at this moment whether anybody is left
+                if processes.stop_if_unused(folder):
+                    break
+                time.sleep(0.02)
+            else:
+                continue
+        processes.gone_within(folder / "keeper.lock", 1)
 
 
 def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:

@@ -1,5 +1,6 @@
 from django.conf import settings
 from django.db import models
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -72,6 +73,14 @@ class Order(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("order:detail", args=[self.code])
+
+    @property
+    def summary_lines(self) -> list[dict[str, object]]:
+        """For components/order_summary.html."""
+        return [
+            {"name": line.name, "quantity": line.quantity, "total": line.total, "picture_url": static(line.picture)}
+            for line in self.lines.all()
+        ]
 
 
 class OrderLine(models.Model):

@@ -15,6 +15,7 @@ class Payment(models.Model):
         SUCCEEDED = "succeeded", _("paid")
         DECLINED = "declined", _("declined")
         FAILED = "failed", _("failed, nothing was charged")
+        REFUNDING = "refunding", _("being paid back")
         REFUNDED = "refunded", _("paid back")
 
     order = models.ForeignKey("order.Order", on_delete=models.PROTECT, related_name="payments")

@@ -1,8 +1,10 @@
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -11,11 +13,30 @@ from django.utils.translation import gettext_lazy as _
 from shop.money import MoneyField
 
 
+def picture_url(picture: str) -> str:
+    return static(picture or "img/no-picture.svg")
+
+
+class CategoryQuerySet(models.QuerySet["Category"]):
+    def in_order(self) -> Self:
+        return self.order_by("position", "name")
+
+    def for_tiles(self) -> Self:
+        """Those that have something on sale, with the picture of a product as `picture`."""
+        first = Product.objects.on_sale().filter(category=OuterRef("pk")).order_by("pk")
+        return self.in_order().annotate(picture=Subquery(first.values("picture")[:1])).filter(picture__isnull=False)
+
+
 class Category(models.Model):
     name = models.CharField(_("name"), max_length=80)
     slug = models.SlugField(_("slug"), max_length=80, unique=True)
     description = models.TextField(_("description"), blank=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    objects: ClassVar[Any] = CategoryQuerySet.as_manager()
+
+    # Annotated by `for_tiles`.
+    picture: str
 
     class Meta:
         verbose_name = _("category")
@@ -27,6 +48,10 @@ class Category(models.Model):
     def get_absolute_url(self) -> str:
         return f"{reverse('product:list')}?category={self.slug}"
 
+    @property
+    def picture_url(self) -> str:
+        return picture_url(self.picture)
+
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def on_sale(self) -> Self:
@@ -35,12 +60,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def for_cards(self) -> Self:
         """With what a product card shows, and no query more: `price_from`, `price_to`, `in_stock`."""
-        buyable = Variant.objects.filter(product=OuterRef("pk"), is_active=True, on_hand__gt=F("reserved"))
-        return self.annotate(
-            price_from=Min("variants__price", filter=Q(variants__is_active=True)),
-            price_to=models.Max("variants__price", filter=Q(variants__is_active=True)),
-            in_stock=Exists(buyable),
-        ).filter(price_from__isnull=False)
+        variants = Variant.objects.filter(product=OuterRef("pk"), is_active=True)
+        return self.filter(Exists(variants)).annotate(
+            price_from=Subquery(variants.order_by("price").values("price")[:1]),
+            price_to=Subquery(variants.order_by("-price").values("price")[:1]),
+            in_stock=Exists(variants.filter(on_hand__gt=F("reserved"))),
+        )
 
 
 class Product(models.Model):
@@ -83,7 +108,17 @@ class Product(models.Model):
 
     @property
     def picture_url(self) -> str:
-        return static(self.picture or "img/no-picture.svg")
+        return picture_url(self.picture)
+
+
+class VariantQuerySet(models.QuerySet["Variant"]):
+    def on_sale(self) -> Self:
+        """What shoppers may buy if there is any, with the product and its category."""
+        return self.filter(is_active=True, product__is_published=True).select_related("product__category")
+
+    def with_free(self, *, holder: Any = None, now: datetime | None = None) -> Self:
+        """With `free`: how many can be had this moment, by whoever holds stock as `holder` (an id or an expression)."""
+        return self.annotate(free=F("on_hand") - F("reserved") + not_counting("pk", holder=holder, now=now))
 
 
 class Variant(models.Model):
@@ -96,6 +131,11 @@ class Variant(models.Model):
     is_active = models.BooleanField(_("active"), default=True)
     on_hand = models.PositiveIntegerField(_("on hand"), default=0)
     reserved = models.PositiveIntegerField(_("reserved"), default=0, editable=False)
+
+    objects: ClassVar[Any] = VariantQuerySet.as_manager()
+
+    # Annotated by `with_free`.
+    free: int
 
     class Meta:
         verbose_name = _("variant")
@@ -115,6 +155,7 @@ class Variant(models.Model):
 
     @property
     def available(self) -> int:
+        """What nobody has set aside. Lapsed holds count until they are swept: `with_free` knows better."""
         return self.on_hand - self.reserved
 
 
@@ -138,3 +179,15 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.variant_id}"
+
+
+def not_counting(variant: str, *, holder: Any = None, now: datetime | None = None) -> Coalesce:
+    """How much of what is reserved stands in nobody's way: lapsed holds, and the holder's own.
+
+    `variant` is the path to the variant's key in the query that this becomes a part of.
+    """
+    free = Q(expires_at__lte=now or timezone.now())
+    if holder is not None:
+        free |= Q(holder=holder)
+    holds = Hold.objects.filter(free, variant=OuterRef(variant)).order_by().values("variant")
+    return Coalesce(Subquery(holds.annotate(sum=Sum("quantity")).values("sum")), 0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -27,23 +28,18 @@ class OutOfStock(Exception):
 def place_hold(holder: UUID, quantities: Mapping[int, int], now: datetime | None = None) -> datetime:
     """Set aside `quantities` (variant id -> pieces) for the holder, in place of what it held; until when.
 
-    All of it or nothing. Raises OutOfStock.
+    All of it or nothing. Calls for one holder come one after the other: the cart is locked before. Raises OutOfStock.
     """
     now = now or timezone.now()
     with transaction.atomic():
-        held = {hold.variant_id: hold for hold in Hold.objects.select_for_update().filter(holder=holder).order_by("variant_id")}
+        held = _held(holder)
         first = min((hold.placed_at for hold in held.values() if hold.expires_at > now), default=now)
         until = min(now + HOLD_LIFE, first + HOLD_LIMIT)
-        if until <= now:
-            first, until = now, now + HOLD_LIFE
         missing = {}
         for variant_id in sorted({*quantities, *held}):
-            wanted = quantities.get(variant_id, 0)
-            had = held[variant_id].quantity if variant_id in held else 0
-            if wanted > had and not _reserve(variant_id, wanted - had, now):
-                missing[variant_id] = available_now(variant_id, now) + had
-            elif wanted < had:
-                Variant.objects.filter(pk=variant_id).update(reserved=F("reserved") - (had - wanted))
+            more = quantities.get(variant_id, 0) - _pieces(held, variant_id)
+            if more and not _change(variant_id, more, holder, now, reserved=F("reserved") + more):
+                missing[variant_id] = available_now(variant_id, now, holder)
         if missing:
             raise OutOfStock(missing)
         Hold.objects.filter(holder=holder).exclude(variant_id__in=quantities).delete()
@@ -62,32 +58,27 @@ def place_hold(holder: UUID, quantities: Mapping[int, int], now: datetime | None
 def release_hold(holder: UUID) -> None:
     """Give back what the holder has set aside. Twice is once."""
     with transaction.atomic():
-        _release(list(Hold.objects.select_for_update().filter(holder=holder).order_by("variant_id")))
+        _release(list(_held(holder).values()))
 
 
 def take_held(holder: UUID, quantities: Mapping[int, int], now: datetime | None = None) -> None:
-    """The goods are sold: they leave the stock, out of the hold where it still stands.
+    """The goods are sold: they leave the stock, out of the hold where it is still there.
 
-    A hold that lapsed meanwhile is made up for from what is free. Call it in the transaction of the sale.
-    Raises OutOfStock, and then nothing has changed.
+    What lapsed and was given to somebody else is made up for from what is free; what was held beyond `quantities` is
+    given back. Call it in the transaction of the sale. Raises OutOfStock, and then nothing has changed.
     """
     now = now or timezone.now()
     with transaction.atomic():
-        held = {hold.variant_id: hold for hold in Hold.objects.select_for_update().filter(holder=holder).order_by("variant_id")}
+        held = _held(holder)
         missing = {}
-        for variant_id, quantity in sorted(quantities.items()):
-            from_hold = min(held[variant_id].quantity, quantity) if variant_id in held else 0
-            if quantity > from_hold and not _reserve(variant_id, quantity - from_hold, now):
-                missing[variant_id] = available_now(variant_id, now) + from_hold
-                continue
-            Variant.objects.filter(pk=variant_id).update(
-                on_hand=F("on_hand") - quantity, reserved=F("reserved") - quantity
-            )
-            if from_hold:
-                held[variant_id].quantity -= from_hold
+        for variant_id in sorted({*quantities, *held}):
+            sold, had = quantities.get(variant_id, 0), _pieces(held, variant_id)
+            changes = {"on_hand": F("on_hand") - sold, "reserved": F("reserved") - had}
+            if not _change(variant_id, sold - had, holder, now, **changes):
+                missing[variant_id] = available_now(variant_id, now, holder)
         if missing:
             raise OutOfStock(missing)
-        _release(list(held.values()))
+        Hold.objects.filter(holder=holder).delete()
 
 
 def put_back(quantities: Mapping[int, int]) -> None:
@@ -107,29 +98,39 @@ def release_lapsed(now: datetime | None = None, limit: int = 500) -> int:
         return len(holds)
 
 
-def available_now(variant_id: int, now: datetime | None = None) -> int:
-    """What can be bought this moment; lapsed holds are ignored, though they may not be swept yet."""
-    now = now or timezone.now()
-    variant = Variant.objects.filter(pk=variant_id, is_active=True).first()
-    if variant is None:
-        return 0
-    lapsed = Hold.objects.filter(variant_id=variant_id, expires_at__lte=now)
-    return variant.available + sum(lapsed.values_list("quantity", flat=True))
+def available_now(variant_id: int, now: datetime | None = None, holder: UUID | None = None) -> int:
+    """What the holder can have this moment. Lapsed holds are ignored, though they may not be swept yet."""
+    on_sale = Variant.objects.filter(pk=variant_id, is_active=True).with_free(holder=holder, now=now)
+    return on_sale.values_list("free", flat=True).first() or 0
 
 
-def _reserve(variant_id: int, quantity: int, now: datetime) -> bool:
-    """One conditional UPDATE; a second try after giving back what lapsed holds of this variant still keep."""
-    free = Variant.objects.filter(pk=variant_id, is_active=True, on_hand__gte=F("reserved") + quantity)
-    if free.update(reserved=F("reserved") + quantity):
+def _held(holder: UUID) -> dict[int, Hold]:
+    holds = Hold.objects.select_for_update().filter(holder=holder).order_by("variant_id")
+    return {hold.variant_id: hold for hold in holds}
+
+
+def _pieces(held: Mapping[int, Hold], variant_id: int) -> int:
+    return held[variant_id].quantity if variant_id in held else 0
+
+
+def _change(variant_id: int, needed: int, holder: UUID, now: datetime, **changes: Any) -> bool:
+    """One conditional UPDATE, for which `needed` pieces have to be free.
+
+    Where they are not, once more after giving back what lapsed holds of this variant keep. The holder's own is not
+    given back: the caller counts on it.
+    """
+    variant = Variant.objects.filter(pk=variant_id)
+    if needed > 0:
+        variant = variant.filter(is_active=True, on_hand__gte=F("reserved") + needed)
+    if variant.update(**changes):
         return True
     lapsed = Hold.objects.select_for_update(skip_locked=True).filter(variant_id=variant_id, expires_at__lte=now)
-    holds = list(lapsed)
+    holds = list(lapsed.exclude(holder=holder))
     _release(holds)
-    return bool(holds) and bool(free.update(reserved=F("reserved") + quantity))
+    return bool(holds) and bool(variant.update(**changes))
 
 
 def _release(holds: list[Hold]) -> None:
     for hold in sorted(holds, key=lambda hold: hold.variant_id):
-        if hold.quantity:
-            Variant.objects.filter(pk=hold.variant_id).update(reserved=F("reserved") - hold.quantity)
+        Variant.objects.filter(pk=hold.variant_id).update(reserved=F("reserved") - hold.quantity)
     Hold.objects.filter(pk__in=[hold.pk for hold in holds]).delete()

@@ -10,3 +10,9 @@ register = template.Library()
 @register.filter
 def money(amount: Decimal) -> str:
     return format_money(amount)
+
+
+@register.filter
+def plain_money(amount: Decimal) -> str:
+    """For texts and plain e-mails: with a common blank, which every alphabet of a phone has."""
+    return format_money(amount).replace("\u00a0", " ")

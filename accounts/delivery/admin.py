@@ -1,0 +1,17 @@
+from django.contrib import admin
+
+from accounts.admin import ReadOnlyAdmin
+from accounts.delivery.models import Message
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    """Which messages went where, masked; what they said is kept nowhere."""
+
+    list_display = ("queued_at", "kind", "channel", "masked_destination", "state", "reason", "provider")
+    list_filter = ("state", "kind", "channel", "provider", "reason")
+    ordering = ("-queued_at",)
+    fields = (
+        "kind", "channel", "masked_destination", "user", "state", "reason", "provider", "provider_id", "provider_code",
+        "tries", "queued_at", "handing_over_at", "handed_over_at", "sent_at", "delivered_at", "ended_at",
+    )  # fmt: skip

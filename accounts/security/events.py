@@ -1,0 +1,46 @@
+"""An account's security events, in the words of its owner."""
+
+from django.utils.translation import gettext as _
+
+from accounts.factors.notices import factor_name, in_a_sentence
+from accounts.models import SecurityEvent
+from accounts.stepup.models import Purpose
+
+Kind = SecurityEvent.Kind
+
+
+def describe(event: SecurityEvent) -> str:
+    """One sentence that tells what happened.
+
+    Purposes are verbs ("sign in"), so they follow "to"; what an older version wrote and this one doesn't know is left out.
+    """
+    said = {"factor": factor_name(event), "purpose": _purpose(event), "to": event.detail.get("to", "")}
+    match Kind(event.kind):
+        case Kind.SIGNED_UP:
+            return _("You opened your account.")
+        case Kind.SIGNED_IN if said["factor"]:
+            return _("Signed in with password and a second proof: %(factor)s.") % said
+        case Kind.PASSWORD_REFUSED:
+            return _("A wrong password was typed.")
+        case Kind.SIGNED_OUT:
+            return _("Signed out.")
+        case Kind.CODE_SENT if said["to"] and said["purpose"]:
+            return _("A code was sent to %(to)s, to %(purpose)s.") % said
+        case Kind.CODE_RESENT_BY_SUPPORT if said["to"]:
+            return _("Our support sent a code again, to %(to)s.") % said
+        case Kind.PROOF_PASSED if said["factor"] and said["purpose"]:
+            return _("Proof accepted (%(factor)s), to %(purpose)s.") % said
+        case Kind.PROOF_FAILED if said["factor"] and said["purpose"]:
+            return _("A wrong code was typed (%(factor)s), to %(purpose)s.") % said
+        case Kind.SUPPORT_LOOKED_UP:
+            return _("Our support looked at your account.")
+        case Kind.ORDER_APPROVED if event.detail.get("order"):
+            return _("You approved the order %(order)s.") % {"order": event.detail["order"]}
+    return in_a_sentence(event)
+
+
+def _purpose(event: SecurityEvent) -> str:
+    try:
+        return str(Purpose(event.detail.get("purpose", "")).label)
+    except ValueError:
+        return ""

@@ -1,0 +1,30 @@
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class AuthenticatorForm(forms.Form):
+    device = forms.IntegerField(min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+    name = forms.CharField(
+        label=_("Name of this app"),
+        max_length=40,
+        required=False,
+        help_text=_("To tell it from another one later, such as “my phone”."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    code = forms.CharField(
+        label=_("The six digits the app shows now"),
+        max_length=64,
+        error_messages={"required": _("Enter the code."), "max_length": _("That is too long for a code.")},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "spellcheck": "false",
+                "enterkeyhint": "done",
+            }
+        ),
+    )
+
+    def shown(self) -> int | None:
+        """The app whose QR code the person has seen."""
+        return getattr(self, "cleaned_data", {}).get("device")

@@ -1,0 +1,155 @@
+"""The page on which people see and change how they prove who they are."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import time_format
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.safestring import mark_safe
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.factors.authenticator import Authenticator, AuthenticatorFactor
+from accounts.factors.backup_code import BackupCodeSet
+from accounts.factors.email import Mailbox
+from accounts.factors.text import Phone
+from accounts.models import SecurityEvent
+from accounts.net import client_ip
+from accounts.phones import mask
+from accounts.security import services
+from accounts.security.events import describe
+from accounts.security.forms import AuthenticatorForm
+from accounts.stepup import attempts, levels
+from accounts.stepup.decorators import step_up
+from accounts.stepup.models import Purpose
+
+EVENTS_A_PAGE = 20
+
+
+@never_cache
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """What proves who this person is, and what happened to the account lately."""
+    user, now = request.user, timezone.now()
+    events = Paginator(SecurityEvent.objects.filter(user=user).order_by("-at", "-pk"), EVENTS_A_PAGE)
+    page = events.get_page(request.GET.get("page"))
+    codes = BackupCodeSet.objects.filter(user=user).first()
+    context = {
+        "mailboxes": [mask(box.destination) for box in Mailbox.objects.filter(user=user, confirmed=True)],
+        "phones": [
+            {
+                "number": mask(phone.destination),
+                "pays_from": phone.approves_payments_from if phone.approves_payments_from > now else None,
+            }
+            for phone in Phone.objects.filter(user=user, confirmed=True)
+        ],
+        "authenticators": Authenticator.objects.filter(user=user, confirmed=True).order_by("pk"),
+        "codes_left": codes.left() if codes else 0,
+        "email_rests_until": user.email_alone_from if user.email_alone_from and user.email_alone_from > now else None,
+        "page_obj": page,
+        "events": [{"at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
+    }
+    return render(request, "security/overview.html", context)
+
+
+@never_cache
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+@step_up(Purpose.MANAGE_FACTORS)
+def authenticator(request: HttpRequest) -> HttpResponse:
+    """Show the QR code of a new authenticator app, and take the code that proves the app has it."""
+    if request.method == "GET":
+        return _enrolment(request, AuthenticatorForm())
+    form = AuthenticatorForm(request.POST)
+    try:
+        if not form.is_valid():
+            if "device" in form.errors:
+                raise services.NothingPending
+            return _enrolment(request, form)
+        codes = services.confirm_authenticator(
+            user=request.user,
+            device_id=form.cleaned_data["device"],
+            code=form.cleaned_data["code"],
+            name=form.cleaned_data["name"],
+            ip=client_ip(request),
+        )
+    except services.NotACode:
+        form.add_error("code", AuthenticatorFactor.malformed)
+    except services.WrongCode:
+        form.add_error(
+            "code",
+            _("That is not the code the app shows now. Wait for the next one; check that the phone’s clock is right."),
+        )
+    except attempts.FactorResting as resting:
+        until = time_format(localtime(resting.until), "TIME_FORMAT")
+        form.add_error("code", _("Too many wrong codes. Please try again at %(time)s.") % {"time": until})
+    except services.NothingPending:
+        messages.info(request, _("That QR code is too old. Here is a new one: please scan it again."))
+        return redirect(request.get_full_path())
+    except services.AlreadySetUp:
+        messages.info(request, _("This authenticator app is set up."))
+        return redirect("security:overview")
+    else:
+        # Shown in this very answer and kept nowhere: the session and the next page never hold a backup code.
+        return _set_up(request, codes)
+    return _enrolment(request, form)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@step_up(Purpose.MANAGE_FACTORS)
+def remove_authenticator(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Ask whether it is meant, and remove the app."""
+    if request.method == "POST":
+        services.remove_authenticator(user=request.user, device_id=device_id, ip=client_ip(request))
+        messages.success(request, _("The authenticator app is removed. You can delete its entry on your phone."))
+        return redirect("security:overview")
+    mine = Authenticator.objects.filter(user=request.user, confirmed=True)
+    device = get_object_or_404(mine, pk=device_id)
+    return render(request, "security/remove_authenticator.html", {"device": device, "last": mine.count() == 1})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@step_up(Purpose.MANAGE_FACTORS)
+def backup_codes(request: HttpRequest) -> HttpResponse:
+    """Ask whether it is meant, and make new backup codes."""
+    if request.method == "GET":
+        found = BackupCodeSet.objects.filter(user=request.user).first()
+        return render(request, "security/make_backup_codes.html", {"left": found.left() if found else 0})
+    codes = services.replace_backup_codes(user=request.user, ip=client_ip(request))
+    return render(request, "security/backup_codes.html", {"codes": codes})
+
+
+def _enrolment(request: HttpRequest, form: AuthenticatorForm) -> HttpResponse:
+    try:
+        device = services.pending_authenticator(user=request.user, shown=form.shown())
+    except services.TooMany:
+        messages.info(request, _("You have five authenticator apps already. Remove one before you add another."))
+        return redirect("security:overview")
+    context = {
+        "form": form,
+        "device": device,
+        "qr": mark_safe(device.qr_svg()),  # noqa: S308 - made by us of digits and paths
+    }
+    return render(request, "security/authenticator.html", context, status=422 if form.errors else 200)
+
+
+def _set_up(request: HttpRequest, codes: list[str]) -> HttpResponse:
+    wanted = request.GET.get("next", "")
+    if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        wanted = ""
+    staff = request.user.is_staff and not levels.has_staff_level(request)
+    context = {
+        "codes": codes,
+        "added": True,
+        "staff": staff,
+        "go_on": f"{reverse('sign_in:staff')}?{urlencode({'next': wanted})}" if staff else wanted,
+    }
+    return render(request, "security/backup_codes.html", context)

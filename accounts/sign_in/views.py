@@ -1,0 +1,290 @@
+"""Password, challenge, done: three pages. Between them nobody is signed in; the session only knows which challenge."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.decorators import login_not_required
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.formats import time_format
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import audit
+from accounts.models import User
+from accounts.net import client_ip
+from accounts.sign_in import services
+from accounts.sign_in.forms import ContactForm, PasswordForm, SignInForm, SignUpForm
+from accounts.sign_in.passwords import TooManyPasswords, WrongPassword, check_password
+from accounts.stepup import levels, policy
+from accounts.stepup.browser import browser_of
+from accounts.stepup.challenges import Asker, ChallengeOver
+from accounts.stepup.grants import NoGrant
+from accounts.stepup.models import Challenge, Grant, Purpose
+from accounts.stepup.requests import asker_of
+
+# Where the session keeps the id of the challenge that was begun.
+_SIGN_IN, _SIGN_UP, _RESET = "sign_in_challenge", "sign_up_challenge", "reset_challenge"
+_LONGEST_PATH = 200  # of Challenge.next_path
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Take the name and the password, and go on to the challenge."""
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    form = SignInForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return _form_page(request, "sign_in/sign_in.html", form)
+    try:
+        user = check_password(
+            name=form.cleaned_data["name"], password=form.cleaned_data["password"], ip=client_ip(request)
+        )
+    except WrongPassword:
+        form.add_error(None, _("That e-mail or phone and password don’t go together."))
+        return _form_page(request, "sign_in/sign_in.html", form)
+    except TooManyPasswords as many:
+        words = _("Too many passwords were tried. Please wait until %(time)s, or choose a new password below.")
+        form.add_error(None, words % {"time": time_format(localtime(many.until), "TIME_FORMAT")})
+        return _form_page(request, "sign_in/sign_in.html", form, status=429)
+    asker = Asker(browser=browser_of(request), user=user, ip=client_ip(request))
+    return _ask_for_proof(request, asker)
+
+
+@login_not_required
+@never_cache
+@require_GET
+def done(request: HttpRequest) -> HttpResponse:
+    """Use the proof up and sign the person in."""
+    begun = _begun(request, _SIGN_IN)
+    if begun is None:
+        return _back_to_sign_in(request)
+    try:
+        user, grant = services.finish_sign_in(begun=begun, browser=browser_of(request), ip=client_ip(request))
+    except NoGrant:
+        return _back_to_sign_in(request)
+    except services.SignInOver:
+        messages.info(request, _("That sign-in is over. Please start again with your password."))
+        return redirect("sign_in:sign_in")
+    del request.session[_SIGN_IN]
+    _let_in(request, user, grant)
+    if user.is_staff and not services.has_authenticator(user):
+        messages.info(
+            request, _("You are signed in. To work in the shop you need an authenticator app: set it up now.")
+        )
+        return redirect(_with_next("security:authenticator", _next(request)))
+    return redirect(_next(request))
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def staff(request: HttpRequest) -> HttpResponse:
+    """Where staff without the staff's level come from the admin and the support console."""
+    if not request.user.is_authenticated:
+        return redirect(_with_next("sign_in:sign_in", _next(request)))
+    if not request.user.is_staff:
+        raise Http404
+    if levels.has_staff_level(request) and request.user.is_verified():
+        return redirect(_next(request))
+    enrolled = services.has_authenticator(request.user)
+    if request.method == "POST" and enrolled:
+        return _ask_for_proof(request, asker_of(request))
+    enrol = _with_next("security:authenticator", _next(request))
+    return render(request, "sign_in/staff.html", {"enrolled": enrolled, "enrol_url": enrol})
+
+
+@login_not_required
+@never_cache
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        audit.record(audit.Kind.SIGNED_OUT, user=request.user, request=request)
+    logout(request)
+    messages.success(request, _("You are signed out."))
+    return redirect("product:home")
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def sign_up(request: HttpRequest) -> HttpResponse:
+    """Take the e-mail or phone of somebody new, and go on to prove it."""
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    form = ContactForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            challenge = services.begin_sign_up(
+                asker=asker_of(request, contact=form.cleaned_data["contact"]),
+                next_path=_with_next("sign_in:sign_up_done", _next(request, "")),
+            )
+        except ChallengeOver:
+            form.add_error(None, _at_the_same_moment())
+        else:
+            request.session[_SIGN_UP] = str(challenge.pk)
+            return redirect("stepup:challenge", challenge.pk)
+    return _form_page(request, "sign_in/sign_up.html", form)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def sign_up_done(request: HttpRequest) -> HttpResponse:
+    """The contact is proven: take a name and a password, and open the account."""
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    contact = _proven_contact(request, _SIGN_UP, Purpose.SIGN_UP)
+    if not contact:
+        messages.info(request, _("Please confirm your e-mail or phone first."))
+        return redirect("sign_in:sign_up")
+    form = SignUpForm(request.POST if request.method == "POST" else None, user=services.new_user(contact))
+    if not form.is_valid():
+        return _form_page(request, "sign_in/sign_up_done.html", form, contact=contact)
+    try:
+        user, grant = services.open_account(
+            contact=contact,
+            name=form.cleaned_data["name"],
+            password=form.cleaned_data["password"],
+            browser=browser_of(request),
+            ip=client_ip(request),
+        )
+    except NoGrant:
+        messages.info(request, _("Please confirm your e-mail or phone first."))
+        return redirect("sign_in:sign_up")
+    except services.ContactTaken:
+        messages.info(request, _("An account with this e-mail or phone was opened a moment ago. Please sign in."))
+        return redirect("sign_in:sign_in")
+    del request.session[_SIGN_UP]
+    _let_in(request, user, grant)
+    messages.success(
+        request, _("Welcome! Your account is open. An authenticator app makes it safer still: see Account, Security.")
+    )
+    return redirect(_next(request))
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def reset(request: HttpRequest) -> HttpResponse:
+    """Take the e-mail or phone of somebody who forgot the password, and go on to prove it."""
+    form = ContactForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            challenge = services.begin_reset(
+                asker=asker_of(request, contact=form.cleaned_data["contact"]),
+                next_path=reverse("sign_in:reset_password"),
+            )
+        except ChallengeOver:
+            form.add_error(None, _at_the_same_moment())
+        else:
+            request.session[_RESET] = str(challenge.pk)
+            return redirect("stepup:challenge", challenge.pk)
+    return _form_page(request, "sign_in/reset.html", form)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def reset_password(request: HttpRequest) -> HttpResponse:
+    """The contact is proven: take a new password. It signs nobody in; the second proof is asked for at sign-in."""
+    contact = _proven_contact(request, _RESET, Purpose.RESET_PASSWORD)
+    user = services.resetting_user(contact) if contact else None
+    if user is None:
+        messages.info(request, _("Please confirm your e-mail or phone first."))
+        return redirect("sign_in:reset")
+    form = PasswordForm(request.POST if request.method == "POST" else None, user=user)
+    if not form.is_valid():
+        return _form_page(request, "sign_in/reset_password.html", form, contact=contact)
+    try:
+        services.set_new_password(
+            contact=contact,
+            password=form.cleaned_data["password"],
+            browser=browser_of(request),
+            ip=client_ip(request),
+        )
+    except NoGrant:
+        messages.info(request, _("Please confirm your e-mail or phone first."))
+        return redirect("sign_in:reset")
+    del request.session[_RESET]
+    messages.success(request, _("Your password is changed, and you are signed out everywhere. Please sign in with it."))
+    return redirect("sign_in:sign_in")
+
+
+def _ask_for_proof(request: HttpRequest, asker: Asker) -> HttpResponse:
+    """Begin the challenge of a sign-in, and remember that this browser did."""
+    try:
+        challenge = services.begin_sign_in(asker=asker, next_path=_with_next("sign_in:done", _next(request, "")))
+    except policy.NoFactor as why:
+        return render(request, "sign_in/no_factor.html", {"why": why}, status=403)
+    except ChallengeOver:
+        messages.info(request, _at_the_same_moment())
+        return redirect("sign_in:sign_in")
+    request.session[_SIGN_IN] = str(challenge.pk)
+    return redirect("stepup:challenge", challenge.pk)
+
+
+def _let_in(request: HttpRequest, user: User, grant: Grant) -> None:
+    """Sign in with the level that the proof is worth. The session key changes."""
+    if request.user != user:
+        login(request, user)
+    levels.raise_level(request, strength=grant.strength, factor=grant.factor, at=grant.granted_at)
+
+
+def _begun(request: HttpRequest, key: str) -> Challenge | None:
+    """The challenge that this browser began."""
+    kept = request.session.get(key)
+    return Challenge.objects.filter(pk=kept, browser=browser_of(request)).first() if kept else None
+
+
+def _proven_contact(request: HttpRequest, key: str, purpose: Purpose) -> str:
+    begun = _begun(request, key)
+    if begun is None:
+        return ""
+    grant = services.find_contact_grant(purpose=purpose, contact=begun.contact, browser=begun.browser)
+    return grant.contact if grant else ""
+
+
+def _back_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """No proof to use up: it was used a moment ago (a double tap, a second tab), or there never was one."""
+    if not request.user.is_authenticated:
+        messages.info(request, _("Please sign in."))
+    return redirect(_with_next("sign_in:sign_in", _next(request, "")))
+
+
+def _next(request: HttpRequest, default: str | None = None) -> str:
+    """Where the person wanted to go, if that is a page of ours."""
+    wanted = request.GET.get("next", "")
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return reverse("product:home") if default is None else default
+
+
+def _with_next(name: str, wanted: str) -> str:
+    """The page's address, with the way on from there where there is room for it."""
+    url = f"{reverse(name)}?{urlencode({'next': wanted})}"
+    return url if wanted and len(url) <= _LONGEST_PATH else reverse(name)
+
+
+def _at_the_same_moment() -> str:
+    return _("This was asked for twice at the same moment. Please try again.")
+
+
+def _form_page(
+    request: HttpRequest, template: str, form: Form, *, status: int | None = None, **context: Any
+) -> HttpResponse:
+    wanted = _next(request, "")
+    context |= {"form": form, "next_query": f"?{urlencode({'next': wanted})}" if wanted else ""}
+    return render(request, template, context, status=status or (422 if form.errors else 200))

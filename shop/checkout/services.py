@@ -1,0 +1,344 @@
+"""From an approval to a paid order.
+
+One lock order everywhere: cart, stock (by primary key), order, payment, grant. No lock and no open transaction is held
+while the payment provider is asked; what it answers is written by conditional UPDATEs, so the page, a second post and
+the task that settles what was left open can't both do it.
+"""
+
+import logging
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.delivery.models import Channel, Message
+from accounts.delivery.services import queue_message
+from accounts.stepup import grants
+from accounts.stepup.challenges import Asker, begin
+from accounts.stepup.models import Challenge, Purpose
+from shop.cart.models import Cart, CartLine
+from shop.checkout.models import Checkout
+from shop.checkout.quote import Quote, quote_of
+from shop.money import format_money
+from shop.order.models import Order, OrderLine
+from shop.order.services import note
+from shop.payment.base import Card, Outcome, ProviderSilent
+from shop.payment.door import provider
+from shop.payment.models import Payment
+from shop.payment.services import request_refund, send_open_refunds
+from shop.product import stock
+
+logger = logging.getLogger(__name__)
+
+# Letters and digits that can't be taken for one another, on paper and on the phone.
+CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+# A payment under way for longer than this has lost its request; the provider is asked what became of it.
+SETTLE_AFTER = timedelta(minutes=1)
+
+
+class CartChanged(Exception):
+    """What is about to be ordered isn't what was approved. `changes` says what is different."""
+
+    def __init__(self, changes: list[str]) -> None:
+        super().__init__(changes)
+        self.changes = changes
+
+
+class NothingToPay(Exception):
+    """The cart is empty, or the way to the payment isn't complete."""
+
+
+class PaymentUnderWay(Exception):
+    """This order is being paid at this moment, by an earlier post."""
+
+
+def start_approval(*, cart: Cart, asker: Asker, next_path: str, now: datetime | None = None) -> Challenge:
+    """Set the stock aside and begin the challenge that is bound to exactly this purchase.
+
+    Raises NothingToPay, PaymentUnderWay, stock.OutOfStock and policy.NoFactor.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        checkout = _locked_checkout(cart.pk)
+        quote = quote_of(cart, checkout)
+        if not quote.lines or quote.delivery_fee is None:
+            raise NothingToPay
+        _drop_other_orders(cart.pk, checkout, quote.digest, now)
+        checkout.approved_context = quote.context
+        checkout.save(update_fields=["approved_context", "attempt_token"])
+        stock.place_hold(checkout.attempt_token, quote.quantities, now)
+    # The challenge is outside: a message is not taken back because a cart was locked for too long.
+    return begin(
+        asker=asker,
+        purpose=Purpose.PAY,
+        digest=quote.digest,
+        next_path=next_path,
+        summary={"amount": format_money(quote.total).replace("\u00a0", " ")},
+        now=now,
+    )
+
+
+def approved_quote(*, cart: Cart, checkout: Checkout, asker: Asker) -> Quote:
+    """The purchase as it is now, if it is approved and can be paid.
+
+    Raises NothingToPay, or CartChanged where it is not, or no longer, approved.
+    """
+    quote = quote_of(cart, checkout)
+    if not quote.lines or quote.delivery_fee is None:
+        raise NothingToPay
+    pending = Order.objects.filter(attempt_token=checkout.attempt_token, state=Order.State.PENDING).first()
+    if pending and bytes(pending.context_digest) == quote.digest:
+        return quote
+    if not grants.find(
+        browser=asker.browser, purpose=Purpose.PAY, digest=quote.digest, user=asker.user, contact=asker.contact
+    ):
+        raise CartChanged(quote.changes_since_approval())
+    return quote
+
+
+def place_order(*, cart_id: UUID, attempt_token: UUID, asker: Asker, now: datetime | None = None) -> Order:
+    """Write the order that was approved, as pending, and use its grant up, in one transaction.
+
+    However often it is posted, an attempt token makes one order. Raises NothingToPay, CartChanged, stock.OutOfStock.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        cart = Cart.objects.select_for_update().filter(pk=cart_id).first()
+        # The cart of an order that is paid is empty or gone; its order is still the answer to a repeated post.
+        order = Order.objects.filter(attempt_token=attempt_token, cart_id=cart_id).first()
+        if order and order.state != Order.State.PENDING:
+            return order
+        # Read after the lock, not joined to it: a join would show it as it was before the wait.
+        checkout = Checkout.objects.filter(pk=cart_id, attempt_token=attempt_token).first()
+        if cart is None or checkout is None:
+            raise NothingToPay
+        quote = quote_of(cart, checkout)
+        if order:
+            if bytes(order.context_digest) != quote.digest:
+                raise CartChanged(quote.changes_since_approval())
+            stock.place_hold(attempt_token, quote.quantities, now)  # the next card is tried on goods that are there
+            return order
+        if not quote.lines or quote.delivery_fee is None:
+            raise NothingToPay
+        proof = {
+            "browser": asker.browser,
+            "purpose": Purpose.PAY,
+            "digest": quote.digest,
+            "user": asker.user,
+            "contact": asker.contact,
+            "now": now,
+        }
+        grant = grants.find(**proof)
+        if grant is None:
+            raise CartChanged(quote.changes_since_approval())
+        stock.place_hold(attempt_token, quote.quantities, now)
+        order = _write_order(quote, cart, asker, grant, now)
+        try:
+            grants.use(**proof)
+        except grants.NoGrant:
+            raise CartChanged([]) from None
+        return order
+
+
+def pay_order(*, order: Order, attempt: int, card: Card, now: datetime | None = None) -> Payment | None:
+    """Ask the provider for a pending order's money, once for each attempt; None where the order isn't pending.
+
+    A repeated post of the same attempt charges nothing and gives the same payment. Raises PaymentUnderWay while
+    another post is at it, or when the provider stays silent: then the task settles it.
+    """
+    now = now or timezone.now()
+    if order.state != Order.State.PENDING:
+        return None
+    try:
+        with transaction.atomic():
+            payment, fresh = Payment.objects.get_or_create(
+                order=order,
+                attempt=attempt,
+                defaults={
+                    "provider": provider().name,
+                    "amount": order.total,
+                    "currency": order.currency,
+                    "card_ending": card.number[-4:],
+                    "started_at": now,
+                },
+            )
+    except IntegrityError:
+        raise PaymentUnderWay from None  # another attempt of this order is open, or has paid
+    if not fresh:
+        if payment.state == Payment.State.STARTED:
+            raise PaymentUnderWay
+        return payment
+    try:
+        outcome = provider().charge(payment, card)
+    except ProviderSilent:
+        logger.warning("The payment provider did not answer for %s.", payment)
+        raise PaymentUnderWay from None
+    settle(payment, outcome)
+    payment.refresh_from_db()
+    return payment
+
+
+def settle(payment: Payment, outcome: Outcome, now: datetime | None = None) -> None:
+    """Write what became of a payment. Twice is once."""
+    now = now or timezone.now()
+    if outcome.state != Payment.State.SUCCEEDED:
+        _end(payment, outcome, outcome.state, now)
+        return
+    order = Order.objects.get(pk=payment.order_id)
+    lines = {line.variant_id: line.quantity for line in order.lines.all() if line.variant_id}
+    try:
+        with transaction.atomic():
+            Cart.objects.select_for_update().filter(pk=order.cart_id).first()
+            stock.take_held(order.attempt_token, lines, now)
+            paid = Order.objects.filter(
+                pk=order.pk, state__in=[Order.State.PENDING, Order.State.CANCELLED], paid_at=None
+            ).update(state=Order.State.PAID, paid_at=now)
+            if not (_end(payment, outcome, Payment.State.SUCCEEDED, now) and paid):
+                raise _SettledAlready
+            _clear_cart(order, lines)
+            _confirm(order)
+    except _SettledAlready:
+        pass
+    except stock.OutOfStock:
+        _give_back(order, payment, outcome, now)
+
+
+def settle_open(now: datetime | None = None) -> None:
+    """Ask the provider about payments and refunds whose request was lost, and end orders that nobody pays any more."""
+    now = now or timezone.now()
+    for payment in Payment.objects.filter(state=Payment.State.STARTED, started_at__lt=now - SETTLE_AFTER):
+        try:
+            settle(payment, provider().outcome_of(payment), now)
+        except ProviderSilent:
+            logger.warning("The payment provider still does not answer for %s.", payment)
+    send_open_refunds()
+    for order in Order.objects.filter(state=Order.State.PENDING, placed_at__lt=now - stock.HOLD_LIMIT):
+        _cancel_unpaid(order)
+
+
+class _SettledAlready(Exception):
+    """Somebody else wrote this payment's end first; our half is rolled back."""
+
+
+def _locked_checkout(cart_id: UUID) -> Checkout:
+    Cart.objects.select_for_update().get(pk=cart_id)
+    return Checkout.objects.get_or_create(cart_id=cart_id)[0]
+
+
+def _drop_other_orders(cart_id: UUID, checkout: Checkout, digest: bytes, now: datetime) -> None:
+    """A pending order of this cart that is not what is being approved now is cancelled, and a new attempt begins."""
+    for order in Order.objects.filter(cart_id=cart_id, state=Order.State.PENDING):
+        if bytes(order.context_digest) == digest and order.attempt_token == checkout.attempt_token:
+            continue
+        if not _cancel_unpaid(order):
+            raise PaymentUnderWay
+        if order.attempt_token == checkout.attempt_token:
+            checkout.attempt_token = uuid4()
+
+
+def _cancel_unpaid(order: Order) -> bool:
+    """Cancel a pending order, unless it is being paid at this moment."""
+    with transaction.atomic():
+        stock.release_hold(order.attempt_token)
+        open_or_paid = [Payment.State.STARTED, Payment.State.SUCCEEDED]
+        cancelled = (
+            Order.objects.filter(pk=order.pk, state=Order.State.PENDING)
+            .exclude(payments__state__in=open_or_paid)
+            .update(state=Order.State.CANCELLED)
+        )
+        if not cancelled:
+            transaction.set_rollback(True)
+            return False
+        note(order, "Cancelled: it was not paid.")
+    return True
+
+
+def _write_order(quote: Quote, cart: Cart, asker: Asker, grant: grants.Grant, now: datetime) -> Order:
+    checkout = quote.checkout
+    order = Order.objects.create(
+        code="".join(secrets.choice(CODE_ALPHABET) for _ in range(8)),
+        user=asker.user,
+        browser=asker.browser,
+        attempt_token=checkout.attempt_token,
+        cart_id=cart.pk,
+        email=checkout.email,
+        phone=checkout.phone,
+        name=checkout.name,
+        line1=checkout.line1,
+        line2=checkout.line2,
+        postcode=checkout.postcode,
+        city=checkout.city,
+        country=checkout.country,
+        delivery_method=checkout.delivery_method,
+        subtotal=quote.subtotal,
+        delivery_fee=quote.delivery_fee,
+        tax=quote.tax,
+        total=quote.total,
+        currency=settings.CURRENCY,
+        grant=grant,
+        context_digest=quote.digest,
+        approved_at=grant.granted_at,
+        approved_by=grant.factor,
+        placed_at=now,
+    )
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order,
+            variant=line.variant,
+            sku=line.variant.sku,
+            name=str(line.variant),
+            picture=line.variant.product.picture,
+            unit_price=line.unit_price,
+            quantity=line.quantity,
+            total=line.total,
+        )
+        for line in quote.lines
+    )
+    return order
+
+
+def _end(payment: Payment, outcome: Outcome, state: str, now: datetime) -> bool:
+    return bool(
+        Payment.objects.filter(pk=payment.pk, state=Payment.State.STARTED).update(
+            state=state, provider_id=outcome.provider_id, ended_at=now
+        )
+    )
+
+
+def _clear_cart(order: Order, lines: dict[int, int]) -> None:
+    """What was bought leaves the cart; what was added since stays."""
+    bought = Q()
+    for variant_id, quantity in lines.items():
+        bought |= Q(variant_id=variant_id, quantity__lte=quantity)
+    if lines:
+        CartLine.objects.filter(bought, cart_id=order.cart_id).delete()
+    # The next purchase begins with a new attempt token; the address is kept with the person's addresses.
+    Checkout.objects.filter(cart_id=order.cart_id, attempt_token=order.attempt_token).delete()
+
+
+def _confirm(order: Order) -> None:
+    """Tell the shopper; the message leaves after the commit, and its failure touches nothing."""
+    queue_message(
+        kind=Message.Kind.ORDER,
+        channel=Channel.EMAIL if order.email else Channel.TEXT,
+        destination=order.email or order.phone,
+        user=order.user,
+        reference=f"{order.code} {order.state}",
+    )
+
+
+def _give_back(order: Order, payment: Payment, outcome: Outcome, now: datetime) -> None:
+    """The money came, the goods are gone: cancel, pay back, and tell both sides."""
+    with transaction.atomic():
+        if not _end(payment, outcome, Payment.State.SUCCEEDED, now):
+            return
+        request_refund(payment)
+        Order.objects.filter(pk=order.pk).update(state=Order.State.CANCELLED)
+        note(order, "Cancelled and paid back: it was sold out before the payment came.")
+        order.state = Order.State.CANCELLED
+        _confirm(order)
+    logger.error("Order %s was paid after its goods were gone; the payment is paid back.", order.code)

@@ -1,0 +1,87 @@
+"""What an operator has to set before strangers may come: named one by one by `manage.py check --deploy`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register(Tags.security, deploy=True)
+def keys(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    found: list[CheckMessage] = []
+    if settings.SECRET_KEY == settings.INSECURE_KEY:
+        found.append(_missing("SECRET_KEY", "50 random characters: python -c 'import secrets; print(secrets.token_urlsafe(50))'"))
+    if settings.INSECURE_KEY in settings.CODE_KEYS:
+        found.append(_missing("CODE_KEYS", "one or more random keys, the newest first, with commas between them"))
+    for key in settings.FIELD_KEYS:
+        try:
+            Fernet(key)
+        except ValueError:
+            found.append(Error("FIELD_KEYS holds something that is no Fernet key.", hint=_FIELD_KEY_HINT, id="shop.E003"))
+    if settings.INSECURE_FIELD_KEY in settings.FIELD_KEYS:
+        found.append(_missing("FIELD_KEYS", _FIELD_KEY_HINT))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def providers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if settings.DEMO:
+        return []
+    found: list[CheckMessage] = []
+    for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"):
+        if not getattr(settings, name):
+            found.append(_missing(name, "the value that the Twilio console shows"))
+    if not settings.TWILIO_MESSAGING_SERVICE_SID and not settings.TWILIO_FROM:
+        found.append(_missing("TWILIO_MESSAGING_SERVICE_SID", "a messaging service (MG...), or TWILIO_FROM with a number"))
+    if not settings.EMAIL_URL:
+        found.append(_missing("EMAIL_URL", "such as smtp+tls://user:password@mail.example.org:587"))
+    return found
+
+
+@register(Tags.security)
+def demo(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """The demo inbox shows codes to everybody, so it never runs beside real people."""
+    if not settings.DEMO:
+        return []
+    found: list[CheckMessage] = []
+    if settings.TWILIO_AUTH_TOKEN or settings.EMAIL_URL:
+        found.append(
+            Error(
+                "DEMO is set together with a real provider.",
+                hint="Unset DEMO, or unset TWILIO_* and EMAIL_URL.",
+                id="shop.E001",
+            )
+        )
+    if not settings.DEBUG and settings.SITE_HOST not in ("localhost", "127.0.0.1", "::1"):
+        found.append(
+            Error(
+                f"DEMO is set on {settings.SITE_HOST}, and its inbox shows everybody's codes.",
+                hint="Unset DEMO, or set SITE_URL to http://localhost:8000.",
+                id="shop.E002",
+            )
+        )
+    return found
+
+
+@register(Tags.security, deploy=True)
+def address(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if settings.SECURE:
+        return []
+    return [
+        Warning(
+            f"SITE_URL is {settings.SITE_URL}: without TLS, cookies and codes travel in the open.",
+            hint="Set SITE_URL to https://your.shop, and ALLOWED_HOSTS to its host.",
+            id="shop.W001",
+        )
+    ]
+
+
+_FIELD_KEY_HINT = (
+    "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())', the newest first"
+)
+
+
+def _missing(name: str, value: str) -> Error:
+    return Error(f"{name} is not set.", hint=f"Set the environment variable {name} to {value}.", id="shop.E004")

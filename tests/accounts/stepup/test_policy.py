@@ -1,0 +1,137 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.factors.authenticator import Authenticator
+from accounts.factors.backup_code import make_backup_codes
+from accounts.factors.base import Strength
+from accounts.factors.email import Mailbox
+from accounts.factors.text import Phone
+from accounts.stepup import policy
+from accounts.stepup.models import Purpose
+
+NOW = timezone.now()
+HOURS = timedelta(hours=1)
+
+
+def offered(user, purpose, now=None):
+    return [offer.factor.code for offer in policy.offers(user, purpose, now or timezone.now())]
+
+
+def test_a_stronger_factor_is_offered_first(ada):
+    make_backup_codes(ada)
+    assert offered(ada, Purpose.SIGN_IN) == ["authenticator", "text", "email", "backup_code"]
+
+
+def test_what_a_person_has_is_offered_and_no_more(ben, cleo):
+    assert offered(ben, Purpose.SIGN_IN) == ["email"]
+    assert offered(cleo, Purpose.SIGN_IN) == ["text"]
+
+
+def test_an_unproven_factor_is_not_offered(ben):
+    Phone.objects.create(user=ben, number="+4915112345679", confirmed=False)
+    Authenticator.objects.create(user=ben, confirmed=False)
+    assert offered(ben, Purpose.SIGN_IN) == ["email"]
+
+
+def test_used_up_backup_codes_are_not_offered(ben):
+    make_backup_codes(ben)
+    assert offered(ben, Purpose.SIGN_IN) == ["email", "backup_code"]
+    ben.backup_code_sets.get().codes.update(used_at=NOW)
+    assert offered(ben, Purpose.SIGN_IN) == ["email"]
+
+
+class TestANewPhone:
+    @pytest.fixture
+    def phone(self, cleo):
+        phone = cleo.phones.get()
+        phone.approves_payments_from = NOW + policy.NEW_PHONE_REST
+        phone.save()
+        return phone
+
+    def test_it_rests_for_72_hours(self):
+        assert timedelta(hours=72) == policy.NEW_PHONE_REST
+
+    def test_it_approves_no_payment_and_says_from_when_it_will(self, cleo, phone):
+        with pytest.raises(policy.NoFactor, match="Your phone number is new here.*from .* on"):
+            policy.offers(cleo, Purpose.PAY, NOW + 72 * HOURS - timedelta(seconds=1))
+
+    def test_it_does_so_after_72_hours(self, cleo, phone):
+        assert offered(cleo, Purpose.PAY, NOW + 72 * HOURS) == ["text"]
+
+    def test_it_signs_in_meanwhile(self, cleo, phone):
+        assert offered(cleo, Purpose.SIGN_IN, NOW) == ["text"]
+
+    def test_another_factor_confirms_meanwhile(self, cleo, phone):
+        Authenticator.objects.create(user=cleo)
+        assert offered(cleo, Purpose.PAY, NOW) == ["authenticator"]
+
+
+class TestAfterAResetByMail:
+    @pytest.fixture
+    def reset(self, ben):
+        ben.email_alone_from = NOW + policy.EMAIL_REST_AFTER_RESET
+        ben.save()
+
+    @pytest.mark.parametrize("purpose", [Purpose.SIGN_IN, Purpose.PAY, Purpose.MANAGE_FACTORS])
+    def test_mail_alone_is_not_enough(self, ben, reset, purpose):
+        with pytest.raises(policy.NoFactor, match=r"Your password was reset by e-mail, .* not enough until"):
+            policy.offers(ben, purpose, NOW + 72 * HOURS - timedelta(seconds=1))
+
+    def test_it_is_again_later(self, ben, reset):
+        assert offered(ben, Purpose.SIGN_IN, NOW + 72 * HOURS) == ["email"]
+
+    def test_another_factor_is_enough(self, ben, reset):
+        Phone.objects.create(user=ben, number="+4915112345679")
+        assert offered(ben, Purpose.SIGN_IN, NOW) == ["text"]
+
+
+class TestStaff:
+    def test_the_admin_opens_to_an_authenticator_only(self, sam):
+        make_backup_codes(sam)
+        Phone.objects.create(user=sam, number="+4915112345679")
+        assert offered(sam, Purpose.STAFF_SIGN_IN) == ["authenticator"]
+
+    def test_it_stays_shut_to_those_who_have_none(self, sam):
+        sam.authenticators.all().delete()
+        with pytest.raises(policy.NoFactor, match="nothing set up yet that is strong enough"):
+            policy.offers(sam, Purpose.STAFF_SIGN_IN, NOW)
+
+    def test_it_is_no_business_of_shoppers(self, ada):
+        with pytest.raises(KeyError):
+            policy.offers(ada, Purpose.STAFF_SIGN_IN, NOW)
+
+    @pytest.mark.parametrize("purpose", [Purpose.PAY, Purpose.MANAGE_FACTORS])
+    def test_who_owns_an_authenticator_has_to_use_it(self, sam, purpose):
+        assert offered(sam, purpose) == ["authenticator"]
+
+
+def test_a_change_of_factors_needs_a_strong_one_where_there_is_one(ada, ben):
+    assert offered(ada, Purpose.MANAGE_FACTORS) == ["authenticator", "text"]
+    assert offered(ben, Purpose.MANAGE_FACTORS) == ["email"]
+
+
+def test_a_person_with_nothing_is_told_so(ben):
+    Mailbox.objects.all().delete()
+    with pytest.raises(policy.NoFactor, match="nothing set up yet"):
+        policy.offers(ben, Purpose.SIGN_IN, NOW)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.SIGN_IN, Purpose.STAFF_SIGN_IN, Purpose.MANAGE_FACTORS])
+def test_a_guest_has_no_business_with_accounts(purpose):
+    with pytest.raises(KeyError):
+        policy.rule(purpose, None)
+
+
+def test_an_unknown_purpose_is_refused(ada):
+    with pytest.raises(ValueError, match="not a valid"):
+        policy.rule("change_everything", ada)
+
+
+def test_strengths_are_ordered():
+    assert Strength.EMAIL < Strength.TEXT < Strength.AUTHENTICATOR
+
+
+def test_each_rule_lets_a_grant_live_for_a_short_time():
+    assert all(timedelta(0) < rule.grant_life <= timedelta(minutes=30) for rule in policy.POLICY.values())
