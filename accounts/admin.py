@@ -53,7 +53,9 @@ class UserAdmin(admin.ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
-            return ((None, {"fields": ("email", "phone", "name", "is_staff", "usable_password", "password1", "password2")}),)
+            return (
+                (None, {"fields": ("email", "phone", "name", "is_staff", "usable_password", "password1", "password2")}),
+            )
         return super().get_fieldsets(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:

@@ -29,9 +29,7 @@ def take(scope: str, key: str, *, limit: int, window: timedelta, now: datetime |
     """Spend one of `limit` in the running `window`; False where none is left. The key is kept as a hash."""
     now = now or timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute(
-            _TAKE, {"scope": scope, "key": _hashed(key), "now": now, "over": now - window, "limit": limit}
-        )
+        cursor.execute(_TAKE, {"scope": scope, "key": _hashed(key), "now": now, "over": now - window, "limit": limit})
         return cursor.fetchone() is not None
 
 

@@ -167,5 +167,3 @@ class Counter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope}: {self.spent}"
-
-

@@ -12,14 +12,18 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 def keys(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     found: list[CheckMessage] = []
     if settings.SECRET_KEY == settings.INSECURE_KEY:
-        found.append(_missing("SECRET_KEY", "50 random characters: python -c 'import secrets; print(secrets.token_urlsafe(50))'"))
+        found.append(
+            _missing("SECRET_KEY", "50 random characters: python -c 'import secrets; print(secrets.token_urlsafe(50))'")
+        )
     if settings.INSECURE_KEY in settings.CODE_KEYS:
         found.append(_missing("CODE_KEYS", "one or more random keys, the newest first, with commas between them"))
     for key in settings.FIELD_KEYS:
         try:
             Fernet(key)
         except ValueError:
-            found.append(Error("FIELD_KEYS holds something that is no Fernet key.", hint=_FIELD_KEY_HINT, id="shop.E003"))
+            found.append(
+                Error("FIELD_KEYS holds something that is no Fernet key.", hint=_FIELD_KEY_HINT, id="shop.E003")
+            )
     if settings.INSECURE_FIELD_KEY in settings.FIELD_KEYS:
         found.append(_missing("FIELD_KEYS", _FIELD_KEY_HINT))
     return found
@@ -34,7 +38,9 @@ def providers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         if not getattr(settings, name):
             found.append(_missing(name, "the value that the Twilio console shows"))
     if not settings.TWILIO_MESSAGING_SERVICE_SID and not settings.TWILIO_FROM:
-        found.append(_missing("TWILIO_MESSAGING_SERVICE_SID", "a messaging service (MG...), or TWILIO_FROM with a number"))
+        found.append(
+            _missing("TWILIO_MESSAGING_SERVICE_SID", "a messaging service (MG...), or TWILIO_FROM with a number")
+        )
     if not settings.EMAIL_URL:
         found.append(_missing("EMAIL_URL", "such as smtp+tls://user:password@mail.example.org:587"))
     return found

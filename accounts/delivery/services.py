@@ -100,9 +100,7 @@ def hand_over(message_id: UUID, now: datetime | None = None) -> None:
         provider_id = provider.hand_over(message, content)
     except Refused as refusal:
         logger.warning("%s refused message %s: %s %s", provider.name, message.pk, refusal.reason, refusal.code)
-        move(
-            message.pk, State.FAILED, reason=refusal.reason, provider_code=refusal.code, ended_at=timezone.now()
-        )
+        move(message.pk, State.FAILED, reason=refusal.reason, provider_code=refusal.code, ended_at=timezone.now())
         return
     except NotTaken as refusal:
         _wait(message, refusal.retry_after)

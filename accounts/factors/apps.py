@@ -8,14 +8,13 @@ class FactorsConfig(AppConfig):
     def ready(self) -> None:
         from two_factor.plugins.registry import registry
 
+        from accounts.delivery.composing import Writer, register
+        from accounts.delivery.models import Message
         from accounts.factors.authenticator import AuthenticatorFactor
         from accounts.factors.backup_code import BackupCodeFactor
         from accounts.factors.email import EmailFactor
-        from accounts.factors.text import TextFactor
-
-        from accounts.delivery.composing import Writer, register
-        from accounts.delivery.models import Message
         from accounts.factors.notices import compose_notice
+        from accounts.factors.text import TextFactor
 
         register(Message.Kind.NOTICE, Writer(compose_notice))
         registry.unregister("generator")  # the stock app's, which keeps seeds in plain text

@@ -12,7 +12,7 @@ Kind = SecurityEvent.Kind
 def describe(event: SecurityEvent) -> str:
     """One sentence that tells what happened.
 
-    Purposes are verbs ("sign in"), so they follow "to"; what an older version wrote and this one doesn't know is left out.
+    Purposes are verbs ("sign in"), so they follow "to"; what this version no longer knows is left out.
     """
     said = {"factor": factor_name(event), "purpose": _purpose(event), "to": event.detail.get("to", "")}
     match Kind(event.kind):

@@ -73,13 +73,13 @@ def confirm_authenticator(
     if typed is None:
         raise NotACode
     subject = f"user:{user.pk}"
-    attempts.pay(subject, _FACTOR, now)
+    counted = attempts.pay(subject, _FACTOR, now)
     with transaction.atomic():
         _one_at_a_time(user)
         first = not Authenticator.objects.filter(user=user, confirmed=True).exists()
         pending = Authenticator.objects.filter(pk=device.pk, confirmed=False)
         if accept(device, typed, now) and pending.update(confirmed=True, name=name):
-            attempts.passed(subject, own_failures=0)
+            attempts.passed(subject, counted, own_failures=0)
             codes = make_backup_codes(user) if first or not _backup_codes_left(user) else []
             event = audit.record(audit.Kind.FACTOR_ADDED, user=user, ip=ip, factor=_FACTOR, name=name)
             tell_owner(user, event)
@@ -88,7 +88,7 @@ def confirm_authenticator(
             return codes
         transaction.set_rollback(True)
     if Authenticator.objects.filter(pk=device.pk, confirmed=True).exists():
-        attempts.passed(subject, own_failures=0)  # the same form twice at the same moment
+        attempts.passed(subject, counted, own_failures=0)  # the same form twice at the same moment
         raise AlreadySetUp
     audit.record(audit.Kind.PROOF_FAILED, user=user, ip=ip, purpose=Purpose.MANAGE_FACTORS, factor=_FACTOR)
     if attempts.failed(subject, _FACTOR, now):

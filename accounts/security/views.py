@@ -28,6 +28,7 @@ from accounts.security.forms import AuthenticatorForm
 from accounts.stepup import attempts, levels
 from accounts.stepup.decorators import step_up
 from accounts.stepup.models import Purpose
+from accounts.stepup.requests import signed_in
 
 EVENTS_A_PAGE = 20
 
@@ -36,7 +37,7 @@ EVENTS_A_PAGE = 20
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """What proves who this person is, and what happened to the account lately."""
-    user, now = request.user, timezone.now()
+    user, now = signed_in(request), timezone.now()
     events = Paginator(SecurityEvent.objects.filter(user=user).order_by("-at", "-pk"), EVENTS_A_PAGE)
     page = events.get_page(request.GET.get("page"))
     codes = BackupCodeSet.objects.filter(user=user).first()
@@ -73,14 +74,14 @@ def authenticator(request: HttpRequest) -> HttpResponse:
                 raise services.NothingPending
             return _enrolment(request, form)
         codes = services.confirm_authenticator(
-            user=request.user,
+            user=signed_in(request),
             device_id=form.cleaned_data["device"],
             code=form.cleaned_data["code"],
             name=form.cleaned_data["name"],
             ip=client_ip(request),
         )
     except services.NotACode:
-        form.add_error("code", AuthenticatorFactor.malformed)
+        form.add_error("code", str(AuthenticatorFactor.malformed))
     except services.WrongCode:
         form.add_error(
             "code",
@@ -107,10 +108,10 @@ def authenticator(request: HttpRequest) -> HttpResponse:
 def remove_authenticator(request: HttpRequest, device_id: int) -> HttpResponse:
     """Ask whether it is meant, and remove the app."""
     if request.method == "POST":
-        services.remove_authenticator(user=request.user, device_id=device_id, ip=client_ip(request))
+        services.remove_authenticator(user=signed_in(request), device_id=device_id, ip=client_ip(request))
         messages.success(request, _("The authenticator app is removed. You can delete its entry on your phone."))
         return redirect("security:overview")
-    mine = Authenticator.objects.filter(user=request.user, confirmed=True)
+    mine = Authenticator.objects.filter(user=signed_in(request), confirmed=True)
     device = get_object_or_404(mine, pk=device_id)
     return render(request, "security/remove_authenticator.html", {"device": device, "last": mine.count() == 1})
 
@@ -121,15 +122,15 @@ def remove_authenticator(request: HttpRequest, device_id: int) -> HttpResponse:
 def backup_codes(request: HttpRequest) -> HttpResponse:
     """Ask whether it is meant, and make new backup codes."""
     if request.method == "GET":
-        found = BackupCodeSet.objects.filter(user=request.user).first()
+        found = BackupCodeSet.objects.filter(user=signed_in(request)).first()
         return render(request, "security/make_backup_codes.html", {"left": found.left() if found else 0})
-    codes = services.replace_backup_codes(user=request.user, ip=client_ip(request))
+    codes = services.replace_backup_codes(user=signed_in(request), ip=client_ip(request))
     return render(request, "security/backup_codes.html", {"codes": codes})
 
 
 def _enrolment(request: HttpRequest, form: AuthenticatorForm) -> HttpResponse:
     try:
-        device = services.pending_authenticator(user=request.user, shown=form.shown())
+        device = services.pending_authenticator(user=signed_in(request), shown=form.shown())
     except services.TooMany:
         messages.info(request, _("You have five authenticator apps already. Remove one before you add another."))
         return redirect("security:overview")

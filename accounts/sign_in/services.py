@@ -1,4 +1,4 @@
-"""Signing in, opening an account, choosing a new password: each ends with a grant that is used up in one transaction."""
+"""Signing in, opening an account, choosing a new password: each uses a grant up in the transaction it allows."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -64,8 +64,8 @@ def finish_sign_in(
     """
     now = now or timezone.now()
     with transaction.atomic():
-        user = User.objects.get(pk=begun.user_id)
-        if not user.is_active or begun.credentials != credentials_of(user) or now - begun.requested_at > SIGN_IN_LIFE:
+        user = User.objects.filter(challenges=begun, is_active=True).first()
+        if user is None or begun.credentials != credentials_of(user) or now - begun.requested_at > SIGN_IN_LIFE:
             raise SignInOver
         grant = grants.use(
             browser=browser,
@@ -89,7 +89,7 @@ def has_authenticator(user: User) -> bool:
 
 
 def begin_sign_up(*, asker: Asker, next_path: str) -> Challenge:
-    """Prove a new person's e-mail or phone. Where an account has it already, an explanation goes out in place of a code.
+    """Prove a new person's e-mail or phone. Where an account has it already, an explanation goes out, and no code.
 
     Raises ChallengeOver.
     """
@@ -141,7 +141,7 @@ def open_account(
 
 
 def begin_reset(*, asker: Asker, next_path: str) -> Challenge:
-    """Prove the e-mail or phone of an account. Where there is none, an explanation goes out in place of a code.
+    """Prove the e-mail or phone of an account. Where there is none, an explanation goes out, and no code.
 
     Raises ChallengeOver.
     """

@@ -95,7 +95,7 @@ def staff(request: HttpRequest) -> HttpResponse:
         return redirect(_with_next("sign_in:sign_in", _next(request)))
     if not request.user.is_staff:
         raise Http404
-    if levels.has_staff_level(request) and request.user.is_verified():
+    if levels.has_staff_level(request) and request.user.is_verified():  # type: ignore[attr-defined]
         return redirect(_next(request))
     enrolled = services.has_authenticator(request.user)
     if request.method == "POST" and enrolled:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -61,6 +60,10 @@ class NoMoreSends(Exception):
     """The sends of this challenge, this destination or this visitor are used up."""
 
 
+class NothingToSend(NoMoreSends):
+    """The code of this factor is in an app or on paper; there is no message that could carry it."""
+
+
 @dataclass(frozen=True)
 class Asker:
     """Who asks, and from where: what a view knows of its visitor.
@@ -96,50 +99,59 @@ def begin(
     second tab) gives the same challenge and sends nothing. Raises policy.NoFactor.
     """
     now = now or timezone.now()
-    device: Device | None = None
-    if asker.user and asker.contact:
-        chosen = channel_of(asker.contact).value  # an account without a factor yet proves its own contact
-    elif asker.user:
+    policy.rule(purpose, asker.user)
+    if asker.user and not asker.contact:
         offers = policy.offers(asker.user, purpose, now)
         offer = next((offer for offer in offers if offer.factor.code == factor), offers[0])
-        chosen, device = offer.factor.code, offer.device
-    else:
-        policy.rule(purpose, None)
-        chosen = channel_of(asker.contact).value
+        chosen, device_id = offer.factor.code, offer.device.persistent_id
+        usable = [offer.device.persistent_id for offer in offers]
+    else:  # a guest, or an account without a factor yet, which proves its own contact
+        chosen, device_id = channel_of(asker.contact).value, ""
+        usable = [""]
+    credentials = credentials_of(asker.user)
     mine = Challenge.objects.filter(browser=asker.browser, purpose=purpose, state=State.LIVE)
     same = mine.filter(
-        user=asker.user, contact=asker.contact, context_digest=digest, decoy=decoy, expires_at__gt=now, attempts_left__gt=0
+        user=asker.user,
+        contact=asker.contact,
+        context_digest=digest,
+        decoy=decoy,
+        # One that its person can no longer pass is replaced: the password was changed, or the device removed.
+        credentials=credentials,
+        device_id__in=usable,
+        expires_at__gt=now,
+        attempts_left__gt=0,
     )
-    try:
-        with transaction.atomic():
-            if alive := same.first():
-                if alive.next_path != next_path:  # asked again from another page: that is where the person wants to go
-                    same.update(next_path=next_path)
-                    alive.next_path = next_path
-                return alive
-            mine.update(state=State.SUPERSEDED)
-            challenge = Challenge.objects.create(
-                user=asker.user,
-                contact=asker.contact,
-                decoy=decoy,
-                browser=asker.browser,
-                purpose=purpose,
-                context_digest=digest,
-                summary=dict(summary or {}),
-                next_path=next_path,
-                credentials=credentials_of(asker.user),
-                factor=chosen,
-                device_id=device.persistent_id if device else "",
-                code_key=codes.current_key_id(),
-                attempts_left=settings.CODE_ATTEMPTS,
-                requested_at=now,
-                expires_at=now + settings.CHALLENGE_LIFE,
-            )
-    except IntegrityError:
-        # Another request of this browser was faster; its challenge is as good, if it is for the same.
-        if alive := same.first():
-            return alive
-        raise ChallengeOver from None
+    for _try in range(5):
+        try:
+            with transaction.atomic():
+                if alive := same.first():
+                    if alive.next_path != next_path:  # asked from another page: that is where the person wants to go
+                        same.update(next_path=next_path)
+                        alive.next_path = next_path
+                    return alive
+                mine.update(state=State.SUPERSEDED)
+                challenge = Challenge.objects.create(
+                    user=asker.user,
+                    contact=asker.contact,
+                    decoy=decoy,
+                    browser=asker.browser,
+                    purpose=purpose,
+                    context_digest=digest,
+                    summary=dict(summary or {}),
+                    next_path=next_path,
+                    credentials=credentials,
+                    factor=chosen,
+                    device_id=device_id,
+                    code_key=codes.current_key_id(),
+                    attempts_left=settings.CODE_ATTEMPTS,
+                    requested_at=now,
+                    expires_at=now + settings.CHALLENGE_LIFE,
+                )
+            break
+        except IntegrityError:
+            continue  # another request of this browser was faster: its challenge serves, or is replaced
+    else:
+        raise ChallengeOver
     if factor_of(chosen).channel:
         try:
             send(challenge, asker=asker, factor=chosen, now=now)
@@ -165,6 +177,8 @@ def send(
     now = now or timezone.now()
     _check_mine(challenge, asker)
     used, device = _usable(challenge, factor, now)
+    if not used.channel:
+        raise NothingToSend
     destination = device.destination if device else challenge.contact
     gap = settings.SEND_GAPS[min(challenge.sends, len(settings.SEND_GAPS) - 1)]
     with transaction.atomic():
@@ -250,13 +264,16 @@ def answer(
     if challenge is None or challenge.purpose != purpose or bytes(challenge.context_digest) != digest:
         raise NotYours
     _check_mine(challenge, asker)
-    used, device = _usable(challenge, challenge.factor, now)
+    try:
+        used, device = _usable(challenge, challenge.factor, now)
+    except policy.NoFactor:
+        raise ChallengeOver from None
     typed = used.normalise(code)
     if typed is None:
         raise MalformedCode
-    paid = Challenge.objects.filter(
-        pk=challenge.pk, state=State.LIVE, attempts_left__gt=0, expires_at__gt=now
-    ).update(attempts_left=F("attempts_left") - 1)
+    paid = Challenge.objects.filter(pk=challenge.pk, state=State.LIVE, attempts_left__gt=0, expires_at__gt=now).update(
+        attempts_left=F("attempts_left") - 1
+    )
     if not paid:
         raise ChallengeOver
     try:
@@ -286,7 +303,11 @@ def answer(
             own_failures = settings.CODE_ATTEMPTS - challenge.attempts_left - 1
             attempts.passed(challenge.subject, counted, own_failures)
             audit.record(
-                audit.Kind.PROOF_PASSED, user=challenge.user, contact=challenge.contact, purpose=purpose, factor=used.code
+                audit.Kind.PROOF_PASSED,
+                user=challenge.user,
+                contact=challenge.contact,
+                purpose=purpose,
+                factor=used.code,
             )
             return grant
         transaction.set_rollback(True)
@@ -337,9 +358,7 @@ def _usable(challenge: Challenge, factor: str, now: datetime) -> tuple[Factor, D
 
 def _is_derived_code(challenge: Challenge, typed: str) -> bool:
     try:
-        code = codes.derive_code(
-            challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest)
-        )
+        code = codes.derive_code(challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest))
     except codes.UnknownCodeKey:
         raise ChallengeOver from None
     # A decoy, or a code that was never sent, can't be right, not even by a lucky guess.

@@ -52,7 +52,7 @@ def step_up(purpose: str) -> Callable[[View], View]:
 
 
 def staff_only(view: View) -> View:
-    """For members of staff who proved it with an authenticator. Others are led to it; strangers to the staff get 404."""
+    """For staff who proved it with an authenticator. Others of the staff are led to it; strangers get 404."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -14,7 +14,13 @@ class NoGrant(Exception):
 
 
 def find(
-    *, browser: str, purpose: str, digest: bytes, user: User | None = None, contact: str = "", now: datetime | None = None
+    *,
+    browser: str,
+    purpose: str,
+    digest: bytes,
+    user: User | None = None,
+    contact: str = "",
+    now: datetime | None = None,
 ) -> Grant | None:
     """An unused grant for exactly this, without using it."""
     return (
@@ -33,14 +39,27 @@ def find(
 
 
 def use(
-    *, browser: str, purpose: str, digest: bytes, user: User | None = None, contact: str = "", now: datetime | None = None
+    *,
+    browser: str,
+    purpose: str,
+    digest: bytes,
+    user: User | None = None,
+    contact: str = "",
+    now: datetime | None = None,
 ) -> Grant:
-    """Use a grant up, in the transaction of what it allows: both happen, or neither. Raises NoGrant."""
+    """Find a grant for exactly this and use it up, in the transaction of what it allows. Raises NoGrant."""
+    grant = find(browser=browser, purpose=purpose, digest=digest, user=user, contact=contact, now=now)
+    if grant is None:
+        raise NoGrant
+    use_up(grant, now)
+    return grant
+
+
+def use_up(grant: Grant, now: datetime | None = None) -> None:
+    """Both happen, the use and what it allows, or neither; of twenty at once one does. Raises NoGrant."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("a grant is used in the transaction of what it allows")
     now = now or timezone.now()
-    grant = find(browser=browser, purpose=purpose, digest=digest, user=user, contact=contact, now=now)
-    if grant is None or not Grant.objects.filter(pk=grant.pk, used_at=None, expires_at__gt=now).update(used_at=now):
+    if not Grant.objects.filter(pk=grant.pk, used_at=None, expires_at__gt=now).update(used_at=now):
         raise NoGrant
     grant.used_at = now
-    return grant

@@ -86,7 +86,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             return redirect(found.next_path)
         return _page(request, found, CodeForm(), status=410, over=True)
     except MalformedCode:
-        form.add_error("code", factor_of(found.factor).malformed)
+        form.add_error("code", str(factor_of(found.factor).malformed))
     except attempts.FactorResting as resting:
         minutes = max(1, round((resting.until - timezone.now()).total_seconds() / 60))
         form.add_error(
@@ -192,7 +192,7 @@ def delivery_state(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     found = _own_challenge(request, challenge_id)
     if found is None:
         return _not_here(request)
-    if not request.htmx:
+    if "HX-Request" not in request.headers:
         return redirect("stepup:challenge", found.pk)
     context = _sending_context(found)
     # A state is read out once, when it is new; the seconds that pass are only seen.

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import IntegrityError, transaction
-from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -115,12 +115,18 @@ class Merged:
     left_out: int
 
 
-def cart_of(session: SessionBase, user: Any) -> Cart | None:
-    """The visitor's cart, if there is one. A person's is theirs in every browser; a guest's is known by the session."""
+def owned_by(session: SessionBase, user: Any) -> Q:
+    """The condition under which a cart is the visitor's: a person's in every browser, a guest's by the session."""
     if user.is_authenticated:
-        return Cart.objects.filter(user=user).first()
-    cart_id = session.get(SESSION_KEY)
-    return Cart.objects.filter(pk=cart_id, user=None).first() if cart_id else None
+        return Q(user=user)
+    return Q(pk=session.get(SESSION_KEY), user=None)
+
+
+def cart_of(session: SessionBase, user: Any) -> Cart | None:
+    """The visitor's cart, if there is one."""
+    if not user.is_authenticated and SESSION_KEY not in session:
+        return None
+    return Cart.objects.filter(owned_by(session, user)).first()
 
 
 def lock(cart_id: UUID) -> Cart:

@@ -48,7 +48,9 @@ class AddressForm(forms.ModelForm):
         self.fields["country"].widget.attrs["autocomplete"] = "country"
         self.fields["email"].help_text = _("For the confirmation of your order.")
         if guest:
-            self.fields["phone"].help_text = _("To approve the payment with a code. Without it, the code goes by e-mail.")
+            self.fields["phone"].help_text = _(
+                "To approve the payment with a code. Without it, the code goes by e-mail."
+            )
 
     def clean_email(self) -> str:
         return self.cleaned_data["email"].strip().lower()
@@ -59,7 +61,9 @@ class AddressForm(forms.ModelForm):
             return ""
         phone = parse_phone(typed)
         if phone is None:
-            raise forms.ValidationError(_("We can't text this number. Write it with its country code, like +49 1512 3456789."))
+            raise forms.ValidationError(
+                _("We can't text this number. Write it with its country code, like +49 1512 3456789.")
+            )
         return phone
 
     def clean(self) -> dict[str, Any]:
@@ -85,9 +89,16 @@ class CardForm(forms.Form):
     card = forms.CharField(
         label=_("Card number"),
         max_length=30,
-        error_messages={"required": _("Enter the card number."), "max_length": _("That is too long for a card number.")},
+        error_messages={
+            "required": _("Enter the card number."),
+            "max_length": _("That is too long for a card number."),
+        },
         widget=forms.TextInput(
-            attrs={"autocomplete": "off", "inputmode": "numeric", "placeholder": " ".join(APPROVES[i : i + 4] for i in range(0, 16, 4))}
+            attrs={
+                "autocomplete": "off",
+                "inputmode": "numeric",
+                "placeholder": " ".join(APPROVES[i : i + 4] for i in range(0, 16, 4)),
+            }
         ),
     )
     attempt_token = forms.UUIDField(widget=forms.HiddenInput)

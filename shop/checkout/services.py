@@ -100,45 +100,46 @@ def approved_quote(*, cart: Cart, checkout: Checkout, asker: Asker) -> Quote:
     return quote
 
 
-def place_order(*, cart_id: UUID, attempt_token: UUID, asker: Asker, now: datetime | None = None) -> Order:
+def place_order(*, own_cart: Q, attempt_token: UUID, asker: Asker, now: datetime | None = None) -> Order:
     """Write the order that was approved, as pending, and use its grant up, in one transaction.
 
-    However often it is posted, an attempt token makes one order. Raises NothingToPay, CartChanged, stock.OutOfStock.
+    `own_cart` is the condition on the visitor's cart. However often it is posted, an attempt token makes one order.
+    Raises NothingToPay, CartChanged, stock.OutOfStock.
     """
     now = now or timezone.now()
     with transaction.atomic():
-        cart = Cart.objects.select_for_update().filter(pk=cart_id).first()
-        # The cart of an order that is paid is empty or gone; its order is still the answer to a repeated post.
-        order = Order.objects.filter(attempt_token=attempt_token, cart_id=cart_id).first()
+        cart = Cart.objects.select_for_update().filter(own_cart).first()
+        if cart is None:
+            raise NothingToPay
+        order = Order.objects.filter(attempt_token=attempt_token, cart_id=cart.pk).first()
         if order and order.state != Order.State.PENDING:
             return order
         # Read after the lock, not joined to it: a join would show it as it was before the wait.
-        checkout = Checkout.objects.filter(pk=cart_id, attempt_token=attempt_token).first()
-        if cart is None or checkout is None:
+        checkout = Checkout.objects.filter(pk=cart.pk, attempt_token=attempt_token).first()
+        if checkout is None:
             raise NothingToPay
         quote = quote_of(cart, checkout)
+        if not quote.lines or quote.delivery_fee is None:
+            raise NothingToPay
         if order:
             if bytes(order.context_digest) != quote.digest:
                 raise CartChanged(quote.changes_since_approval())
-            stock.place_hold(attempt_token, quote.quantities, now)  # the next card is tried on goods that are there
+            stock.renew_hold(attempt_token, quote.quantities, now)  # the next card is tried on goods that are there
             return order
-        if not quote.lines or quote.delivery_fee is None:
-            raise NothingToPay
-        proof = {
-            "browser": asker.browser,
-            "purpose": Purpose.PAY,
-            "digest": quote.digest,
-            "user": asker.user,
-            "contact": asker.contact,
-            "now": now,
-        }
-        grant = grants.find(**proof)
+        grant = grants.find(
+            browser=asker.browser,
+            purpose=Purpose.PAY,
+            digest=quote.digest,
+            user=asker.user,
+            contact=asker.contact,
+            now=now,
+        )
         if grant is None:
             raise CartChanged(quote.changes_since_approval())
-        stock.place_hold(attempt_token, quote.quantities, now)
+        stock.renew_hold(attempt_token, quote.quantities, now)
         order = _write_order(quote, cart, asker, grant, now)
         try:
-            grants.use(**proof)
+            grants.use_up(grant, now)
         except grants.NoGrant:
             raise CartChanged([]) from None
         return order
@@ -155,62 +156,61 @@ def pay_order(*, order: Order, attempt: int, card: Card, now: datetime | None = 
         return None
     try:
         with transaction.atomic():
-            payment, fresh = Payment.objects.get_or_create(
+            payment = Payment.objects.create(
                 order=order,
                 attempt=attempt,
-                defaults={
-                    "provider": provider().name,
-                    "amount": order.total,
-                    "currency": order.currency,
-                    "card_ending": card.number[-4:],
-                    "started_at": now,
-                },
+                provider=provider().name,
+                amount=order.total,
+                currency=order.currency,
+                card_ending=card.number[-4:],
+                started_at=now,
             )
     except IntegrityError:
-        raise PaymentUnderWay from None  # another attempt of this order is open, or has paid
-    if not fresh:
-        if payment.state == Payment.State.STARTED:
-            raise PaymentUnderWay
-        return payment
+        earlier = Payment.objects.filter(order=order, attempt=attempt).exclude(state=Payment.State.STARTED).first()
+        if earlier is None:
+            raise PaymentUnderWay from None  # this attempt or another one is open
+        return earlier
     try:
         outcome = provider().charge(payment, card)
     except ProviderSilent:
         logger.warning("The payment provider did not answer for %s.", payment)
         raise PaymentUnderWay from None
-    settle(payment, outcome)
-    payment.refresh_from_db()
+    if state := settle(payment, outcome):
+        payment.state = state
+    else:
+        payment.refresh_from_db()
     return payment
 
 
-def settle(payment: Payment, outcome: Outcome, now: datetime | None = None) -> None:
-    """Write what became of a payment. Twice is once."""
+def settle(payment: Payment, outcome: Outcome, now: datetime | None = None) -> Payment.State | None:
+    """Write what became of a payment, and give its new state; None where somebody else wrote it first."""
     now = now or timezone.now()
     if outcome.state != Payment.State.SUCCEEDED:
-        _end(payment, outcome, outcome.state, now)
-        return
-    order = Order.objects.get(pk=payment.order_id)
-    lines = {line.variant_id: line.quantity for line in order.lines.all() if line.variant_id}
+        return outcome.state if _end(payment, outcome, outcome.state, now) else None
+    order = payment.order
     try:
         with transaction.atomic():
             Cart.objects.select_for_update().filter(pk=order.cart_id).first()
-            stock.take_held(order.attempt_token, lines, now)
+            stock.take_held(order.attempt_token, order.quantities, now)
             paid = Order.objects.filter(
                 pk=order.pk, state__in=[Order.State.PENDING, Order.State.CANCELLED], paid_at=None
             ).update(state=Order.State.PAID, paid_at=now)
-            if not (_end(payment, outcome, Payment.State.SUCCEEDED, now) and paid):
+            if not (paid and _end(payment, outcome, Payment.State.SUCCEEDED, now)):
                 raise _SettledAlready
-            _clear_cart(order, lines)
-            _confirm(order)
+            _clear_cart(order)
+            _confirm(order, Order.State.PAID)
     except _SettledAlready:
-        pass
+        return None
     except stock.OutOfStock:
-        _give_back(order, payment, outcome, now)
+        return Payment.State.REFUNDING if _give_back(order, payment, outcome, now) else None
+    return Payment.State.SUCCEEDED
 
 
 def settle_open(now: datetime | None = None) -> None:
     """Ask the provider about payments and refunds whose request was lost, and end orders that nobody pays any more."""
     now = now or timezone.now()
-    for payment in Payment.objects.filter(state=Payment.State.STARTED, started_at__lt=now - SETTLE_AFTER):
+    lost = Payment.objects.filter(state=Payment.State.STARTED, started_at__lt=now - SETTLE_AFTER)
+    for payment in lost.select_related("order__user"):
         try:
             settle(payment, provider().outcome_of(payment), now)
         except ProviderSilent:
@@ -298,6 +298,7 @@ def _write_order(quote: Quote, cart: Cart, asker: Asker, grant: grants.Grant, no
         )
         for line in quote.lines
     )
+    order.quantities = quote.quantities  # just written, so not read again
     return order
 
 
@@ -309,36 +310,37 @@ def _end(payment: Payment, outcome: Outcome, state: str, now: datetime) -> bool:
     )
 
 
-def _clear_cart(order: Order, lines: dict[int, int]) -> None:
+def _clear_cart(order: Order) -> None:
     """What was bought leaves the cart; what was added since stays."""
     bought = Q()
-    for variant_id, quantity in lines.items():
+    for variant_id, quantity in order.quantities.items():
         bought |= Q(variant_id=variant_id, quantity__lte=quantity)
-    if lines:
+    if bought:
         CartLine.objects.filter(bought, cart_id=order.cart_id).delete()
-    # The next purchase begins with a new attempt token; the address is kept with the person's addresses.
+    # The next purchase begins with a new attempt token; a person's address is kept with the account.
     Checkout.objects.filter(cart_id=order.cart_id, attempt_token=order.attempt_token).delete()
 
 
-def _confirm(order: Order) -> None:
+def _confirm(order: Order, state: str) -> None:
     """Tell the shopper; the message leaves after the commit, and its failure touches nothing."""
     queue_message(
         kind=Message.Kind.ORDER,
         channel=Channel.EMAIL if order.email else Channel.TEXT,
         destination=order.email or order.phone,
         user=order.user,
-        reference=f"{order.code} {order.state}",
+        reference=f"{order.code} {state}",
     )
 
 
-def _give_back(order: Order, payment: Payment, outcome: Outcome, now: datetime) -> None:
+def _give_back(order: Order, payment: Payment, outcome: Outcome, now: datetime) -> bool:
     """The money came, the goods are gone: cancel, pay back, and tell both sides."""
     with transaction.atomic():
         if not _end(payment, outcome, Payment.State.SUCCEEDED, now):
-            return
+            return False
         request_refund(payment)
         Order.objects.filter(pk=order.pk).update(state=Order.State.CANCELLED)
+        stock.release_hold(order.attempt_token)
         note(order, "Cancelled and paid back: it was sold out before the payment came.")
-        order.state = Order.State.CANCELLED
-        _confirm(order)
+        _confirm(order, Order.State.CANCELLED)
     logger.error("Order %s was paid after its goods were gone; the payment is paid back.", order.code)
+    return True

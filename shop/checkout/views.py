@@ -1,6 +1,7 @@
 """address → delivery → review → approve → pay → order."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -17,7 +18,7 @@ from accounts.models import Address
 from accounts.stepup import policy
 from accounts.stepup.challenges import Asker, ChallengeOver
 from accounts.stepup.requests import asker_of
-from shop.cart.services import cart_of
+from shop.cart.services import cart_of, owned_by
 from shop.checkout.forms import AddressForm, CardForm, DeliveryForm, method_choices
 from shop.checkout.models import Checkout
 from shop.checkout.quote import ADDRESS_FIELDS, Quote, quote_of
@@ -124,8 +125,8 @@ def approve(request: HttpRequest) -> HttpResponse:
         challenge = start_approval(cart=quote.checkout.cart, asker=asker, next_path=reverse("checkout:pay"))
     except NothingToPay:
         return _empty(request)
-    except OutOfStock as error:
-        return _sold_out(request, error)
+    except OutOfStock:
+        return _sold_out(request)
     except PaymentUnderWay:
         return _under_way(request, quote.checkout)
     except policy.NoFactor as why:
@@ -162,44 +163,38 @@ def _show_card_form(request: HttpRequest) -> HttpResponse:
 
 
 def _take_card(request: HttpRequest) -> HttpResponse:
-    cart = cart_of(request.session, request.user)
-    checkout = Checkout.objects.filter(cart=cart).first() if cart else None
     form = CardForm(request.POST)
     if not form.is_valid():
-        if checkout is None or cart is None or {"attempt_token", "attempt"} & form.errors.keys():
-            return redirect("checkout:pay")
-        return _step(request, "pay", quote_of(cart, checkout), form=form, status=422)
-    if cart is None:
-        return _empty(request)
+        quote = None if {"attempt_token", "attempt"} & form.errors.keys() else _quote(request)
+        return _step(request, "pay", quote, form=form, status=422) if quote else redirect("checkout:pay")
     token = form.cleaned_data["attempt_token"]
-    asker = _asker(request, checkout) if checkout else _asker_of_order(request, token)
+    asker = _asker_of_attempt(request, token)
     if asker is None:
         return redirect("checkout:start")
+    own_cart = owned_by(request.session, request.user)
     try:
-        order = place_order(cart_id=cart.pk, attempt_token=token, asker=asker)
-        payment = pay_order(
-            order=order, attempt=form.cleaned_data["attempt"], card=Card(form.cleaned_data["card"])
-        )
+        order = place_order(own_cart=own_cart, attempt_token=token, asker=asker)
     except NothingToPay:
         return _empty(request)
     except CartChanged as changed:
         return _approve_again(request, changed)
-    except OutOfStock as error:
-        return _sold_out(request, error)
+    except OutOfStock:
+        return _sold_out(request)
+    try:
+        payment = pay_order(order=order, attempt=form.cleaned_data["attempt"], card=Card(form.cleaned_data["card"]))
     except PaymentUnderWay:
         return redirect("order:detail", order.code)
-    if payment is None or payment.state in (Payment.State.SUCCEEDED, Payment.State.REFUNDING, Payment.State.REFUNDED):
+    if payment is None or payment.state not in (Payment.State.DECLINED, Payment.State.FAILED):
         return redirect("order:detail", order.code)
-    if checkout is None:
+    quote = _quote(request)
+    if quote is None:
         return redirect("checkout:start")
-    quote = quote_of(cart, checkout)
-    form = _card_form(checkout)
     refusal = (
         _("Your bank declined this card. Nothing was charged; your goods stay set aside. Try another card.")
         if payment.state == Payment.State.DECLINED
         else _("The payment did not go through this time, and nothing was charged. Please try again.")
     )
-    return _step(request, "pay", quote, form=form, refusal=refusal, status=422)
+    return _step(request, "pay", quote, form=_card_form(quote.checkout), refusal=refusal, status=422)
 
 
 def _quote(request: HttpRequest) -> Quote | None:
@@ -220,12 +215,14 @@ def _asker(request: HttpRequest, checkout: Checkout) -> Asker | None:
     return asker_of(request, contact=contact) if contact else None
 
 
-def _asker_of_order(request: HttpRequest, attempt_token: Any) -> Asker | None:
-    """The checkout is gone because its order is paid: a repeated post is answered with that order."""
-    order = Order.objects.filter(attempt_token=attempt_token).first()
+def _asker_of_attempt(request: HttpRequest, attempt_token: UUID) -> Asker | None:
+    """Who pays; of a guest whose order is paid the checkout is gone, and a repeated post is answered by the order."""
     if request.user.is_authenticated:
         return asker_of(request)
-    return asker_of(request, contact=order.phone or order.email) if order else None
+    kept = Checkout.objects.filter(attempt_token=attempt_token).first()
+    kept = kept or Order.objects.filter(attempt_token=attempt_token).first()
+    contact = (kept.phone or kept.email) if kept else ""
+    return asker_of(request, contact=contact) if contact else None
 
 
 def _known_address(user: Any) -> dict[str, Any]:
@@ -251,7 +248,12 @@ def _step(request: HttpRequest, step: str, quote: Quote, *, status: int = 200, *
     """One page of the checkout, with the way shown on top and the summary beside it."""
     at = [key for key, _label in STEPS].index(step)
     steps = [
-        (key, label, reverse(f"checkout:{key}") if i < at else None, "done" if i < at else "current" if i == at else "todo")
+        (
+            key,
+            label,
+            reverse(f"checkout:{key}") if i < at else None,
+            "done" if i < at else "current" if i == at else "todo",
+        )
         for i, (key, label) in enumerate(STEPS)
     ]
     return render(request, f"checkout/{step}.html", context | {"quote": quote, "steps": steps}, status=status)
@@ -262,7 +264,7 @@ def _empty(request: HttpRequest) -> HttpResponse:
     return redirect("cart:detail")
 
 
-def _sold_out(request: HttpRequest, error: OutOfStock) -> HttpResponse:
+def _sold_out(request: HttpRequest) -> HttpResponse:
     messages.error(
         request,
         _("Somebody was faster: not all of it is there any more. Nothing was charged. Your cart shows what is left."),
@@ -273,7 +275,8 @@ def _sold_out(request: HttpRequest, error: OutOfStock) -> HttpResponse:
 def _approve_again(request: HttpRequest, changed: CartChanged) -> HttpResponse:
     if changed.changes:
         messages.warning(
-            request, _("Your order is not what you approved any more: %(changes)s") % {"changes": " ".join(changed.changes)}
+            request,
+            _("Your order is not what you approved any more: %(changes)s") % {"changes": " ".join(changed.changes)},
         )
     else:
         messages.info(request, _("Please approve your order with a code before you pay."))

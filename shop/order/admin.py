@@ -71,4 +71,6 @@ class OrderAdmin(ReadOnly, admin.ModelAdmin):
         if done:
             messages.success(request, ngettext("%(n)d order done.", "%(n)d orders done.", done) % {"n": done})
         if left:
-            messages.warning(request, _("Only paid orders can be moved; left alone: %(codes)s") % {"codes": ", ".join(left)})
+            messages.warning(
+                request, _("Only paid orders can be moved; left alone: %(codes)s") % {"codes": ", ".join(left)}
+            )

@@ -3,6 +3,7 @@ from django.db import models
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from shop.money import MoneyField
@@ -73,6 +74,11 @@ class Order(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("order:detail", args=[self.code])
+
+    @cached_property
+    def quantities(self) -> dict[int, int]:
+        """Pieces by variant; variants that were deleted since are not in it."""
+        return {line.variant_id: line.quantity for line in self.lines.all() if line.variant_id}
 
     @property
     def summary_lines(self) -> list[dict[str, object]]:

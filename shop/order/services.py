@@ -32,7 +32,6 @@ def cancel(*, order: Order, actor: User) -> None:
     with transaction.atomic():
         if not Order.objects.filter(pk=order.pk, state=Order.State.PAID).update(state=Order.State.CANCELLED):
             raise NotPossible
-        stock.put_back({line.variant_id: line.quantity for line in order.lines.all() if line.variant_id})
+        stock.put_back(order.quantities)
         note(order, "Cancelled by the shop and paid back.", actor)
         refund_of(order.pk)
-

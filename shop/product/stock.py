@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, Value
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from shop.product.models import Hold, Variant
@@ -53,6 +54,18 @@ def place_hold(holder: UUID, quantities: Mapping[int, int], now: datetime | None
             update_fields=["quantity", "placed_at", "expires_at"],
         )
         return until
+
+
+def renew_hold(holder: UUID, quantities: Mapping[int, int], now: datetime | None = None) -> None:
+    """Like `place_hold`, in one query where the holder still has exactly this. Raises OutOfStock."""
+    now = now or timezone.now()
+    exactly = Q()
+    for variant_id, quantity in quantities.items():
+        exactly |= Q(variant_id=variant_id, quantity=quantity)
+    longer = Least(Value(now + HOLD_LIFE), F("placed_at") + HOLD_LIMIT)
+    standing = Hold.objects.filter(exactly, holder=holder, expires_at__gt=now)
+    if standing.update(expires_at=longer) < len(quantities):
+        place_hold(holder, quantities, now)
 
 
 def release_hold(holder: UUID) -> None:

@@ -65,7 +65,11 @@ class TwilioProvider:
         life = {"validity_period": max(content.valid_for, 1)} if content.valid_for is not None else {}
         try:
             sent = self._client.messages.create(
-                to=message.destination, body=content.text, status_callback=status_callback_url(message), **sender, **life
+                to=message.destination,
+                body=content.text,
+                status_callback=status_callback_url(message),
+                **sender,
+                **life,
             )
         except TwilioRestException as error:
             raise _typed(error) from None

@@ -23,7 +23,9 @@ def teapot(db):
 @pytest.fixture
 def more_variants(teapot):
     return [
-        Variant.objects.create(product=teapot.product, sku=f"TEA-{n}", name=f"No. {n}", price=Decimal("3.50"), on_hand=9)
+        Variant.objects.create(
+            product=teapot.product, sku=f"TEA-{n}", name=f"No. {n}", price=Decimal("3.50"), on_hand=9
+        )
         for n in range(4)
     ]
 
@@ -49,9 +51,7 @@ def code_of():
     """The code of a live challenge, as the carrier would have it."""
 
     def derive(challenge: Challenge) -> str:
-        return codes.derive_code(
-            challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest)
-        )
+        return codes.derive_code(challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest))
 
     return derive
 

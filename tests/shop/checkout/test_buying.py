@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
 
@@ -89,9 +90,7 @@ def test_a_card_that_needs_a_retry_pays_at_the_second_try(ben_client, approve, c
     assert response.url == Order.objects.get(state="paid").get_absolute_url()
 
 
-def test_a_declined_order_that_nobody_pays_is_cancelled_and_its_hold_released(
-    ben_client, teapot, approve, card_form
-):
+def test_a_declined_order_that_nobody_pays_is_cancelled_and_its_hold_released(ben_client, teapot, approve, card_form):
     approve(ben_client)
     ben_client.post("/checkout/pay/", card_form(ben_client, DECLINES))
     services.settle_open(timezone.now() + timedelta(hours=2))
@@ -205,7 +204,7 @@ def test_money_for_goods_that_are_gone_is_paid_back(
     approve(ben_client)
     form = card_form(ben_client)
     order = services.place_order(
-        cart_id=services.Cart.objects.get().pk,
+        own_cart=Q(pk=services.Cart.objects.get().pk),
         attempt_token=form["attempt_token"],
         asker=_asker_of(ben_client, order_user=services.Cart.objects.get().user),
     )
@@ -243,7 +242,8 @@ def test_a_payment_whose_answer_was_lost_is_settled_by_the_task(ben_client, appr
 
 
 @pytest.mark.parametrize(
-    "form", [{}, {"card": "abc"}, {"card": "4" * 10_000}, {"card": "４２４２４２４２４２４２４２４２"}, {"attempt": "x"}]
+    "form",
+    [{}, {"card": "abc"}, {"card": "4" * 10_000}, {"card": "４２４２４２４２４２４２４２４２"}, {"attempt": "x"}],
 )
 def test_odd_input_at_the_payment_is_answered_in_words(ben_client, approve, card_form, form):
     approve(ben_client)
@@ -252,7 +252,9 @@ def test_odd_input_at_the_payment_is_answered_in_words(ben_client, approve, card
     assert not Order.objects.exists()
 
 
-@pytest.mark.parametrize("path", ["/checkout/", "/checkout/address/", "/checkout/delivery/", "/checkout/review/", "/checkout/pay/"])
+@pytest.mark.parametrize(
+    "path", ["/checkout/", "/checkout/address/", "/checkout/delivery/", "/checkout/review/", "/checkout/pay/"]
+)
 def test_an_empty_cart_has_nothing_to_pay(client, db, path):
     assert client.get(path).url == "/cart/"
     assert client.post("/checkout/approve/").url == "/cart/"
