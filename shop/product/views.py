@@ -51,9 +51,11 @@ def listing(request: HttpRequest) -> HttpResponse:
             "categories": categories,
             "category": category,
             "page_obj": page_obj,
-            "crumbs": [(_("Home"), reverse("product:home")), (_("Products"), reverse("product:list"))]
-            if category
-            else [(_("Home"), reverse("product:home"))],
+            "crumbs": [
+                (_("Home"), reverse("product:home")),
+                (_("Products"), reverse("product:list") if category else None),
+                *([(category.name, None)] if category else []),
+            ],
         },
     )
 
