@@ -74,11 +74,12 @@ class Message(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     # A message never goes backwards: from where each state may be reached. A status report may overtake the
-    # provider's own answer, so `sent` and `delivered` are reached from `handing_over` and `unknown` too.
+    # provider's own answer, so `sent` and `delivered` are reached from `handing_over` and `unknown` too; and a worker
+    # given up for dead may have been only slow.
     REACHED_FROM: ClassVar[dict[str, list[str]]] = {
         State.HANDING_OVER: [State.QUEUED],
         State.QUEUED: [State.HANDING_OVER],  # the provider said that it did not take it
-        State.HANDED_OVER: [State.HANDING_OVER],
+        State.HANDED_OVER: [State.HANDING_OVER, State.UNKNOWN],
         State.SENT: [State.HANDING_OVER, State.UNKNOWN, State.HANDED_OVER],
         State.DELIVERED: [State.HANDING_OVER, State.UNKNOWN, State.HANDED_OVER, State.SENT],
         State.FAILED: [State.QUEUED, State.HANDING_OVER, State.UNKNOWN, State.HANDED_OVER, State.SENT],

@@ -82,7 +82,7 @@ def done(request: HttpRequest) -> HttpResponse:
         messages.info(
             request, _("You are signed in. To work in the shop you need an authenticator app: set it up now.")
         )
-        return redirect(_with_next("security:authenticator", _next(request)))
+        return redirect(_with_next("security:authenticator", _next(request, "")))
     return redirect(_next(request))
 
 
@@ -92,7 +92,7 @@ def done(request: HttpRequest) -> HttpResponse:
 def staff(request: HttpRequest) -> HttpResponse:
     """Where staff without the staff's level come from the admin and the support console."""
     if not request.user.is_authenticated:
-        return redirect(_with_next("sign_in:sign_in", _next(request)))
+        return redirect(_with_next("sign_in:sign_in", _next(request, "")))
     if not request.user.is_staff:
         raise Http404
     if levels.has_staff_level(request) and request.user.is_verified():  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ def staff(request: HttpRequest) -> HttpResponse:
     enrolled = services.has_authenticator(request.user)
     if request.method == "POST" and enrolled:
         return _ask_for_proof(request, asker_of(request))
-    enrol = _with_next("security:authenticator", _next(request))
+    enrol = _with_next("security:authenticator", _next(request, ""))
     return render(request, "sign_in/staff.html", {"enrolled": enrolled, "enrol_url": enrol})
 
 

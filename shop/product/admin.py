@@ -27,6 +27,7 @@ class VariantForm(forms.ModelForm):
         if self.instance.pk is None:
             return on_hand
         on_hand += self.instance.on_hand - self._shown_on_hand()
+        self.fields["on_hand"].run_validators(on_hand)
         if on_hand < self.instance.reserved:
             raise ValidationError(
                 ngettext(

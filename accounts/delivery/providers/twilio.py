@@ -15,6 +15,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
+from urllib3.exceptions import NewConnectionError
 
 from accounts.delivery.composing import Content
 from accounts.delivery.models import Message, Reason
@@ -32,6 +33,7 @@ REASONS = {
     21610: Reason.OPTED_OUT,
     21408: Reason.COUNTRY,
     21612: Reason.COUNTRY,
+    21635: Reason.LANDLINE,
     30003: Reason.CARRIER,
     30005: Reason.BAD_NUMBER,
     30006: Reason.LANDLINE,
@@ -46,7 +48,10 @@ class _HttpClient(TwilioHttpClient):
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         url = url.replace("https://api.twilio.com", settings.TWILIO_API_URL.rstrip("/"), 1)
-        return super().request(method, url, *args, **kwargs)
+        response = super().request(method, url, *args, **kwargs)
+        if response.status_code in (429, 503):  # "not now": turned away at the door; the client's errors lose the header
+            raise NotTaken(_seconds(response))
+        return response
 
 
 class TwilioProvider:
@@ -76,10 +81,9 @@ class TwilioProvider:
         except requests.exceptions.ConnectTimeout:
             raise NotTaken from None
         except requests.exceptions.ConnectionError as error:
-            # Refused or unresolved: no byte of the message left. A line cut later is another matter.
-            raise (NotTaken() if "NewConnectionError" in repr(error) else Unanswered()) from None
-        except (requests.exceptions.RequestException, TwilioException, ValueError, KeyError):
-            raise Unanswered from None
+            raise (NotTaken() if _never_connected(error) else Unanswered()) from None
+        except (requests.exceptions.RequestException, TwilioException, ValueError, LookupError, TypeError, AttributeError):
+            raise Unanswered from None  # silence, or an answer that is not Twilio's
         if not sent.sid:
             raise Unanswered
         return sent.sid
@@ -90,9 +94,19 @@ def status_callback_url(message: Message) -> str:
     return f"{settings.SITE_URL}{reverse('delivery:twilio_status')}?{urlencode({'message': message.pk})}"
 
 
+def _seconds(response: Response) -> float | None:
+    """Retry-After, where it is a number of seconds, as Twilio's is."""
+    asked = (response.headers or {}).get("Retry-After", "")
+    return float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else None
+
+
+def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
+    """Refused or unresolved: no byte of the message left. A line that was cut later is another matter."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
+
+
 def _typed(error: TwilioRestException) -> Exception:
-    if error.status in (429, 503):  # "not now": the request was turned away at the door
-        return NotTaken()
     if error.status >= 500 or error.status < 400:
         return Unanswered()
     return Refused(REASONS.get(error.code or 0, Reason.PROVIDER), str(error.code or error.status))

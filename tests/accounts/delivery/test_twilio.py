@@ -107,7 +107,7 @@ def test_what_twilio_answers_decides_what_happens(
 def test_it_waits_as_long_as_twilio_asks(ada, queued, deliver, twilio, behaviour, pause):
     twilio.answer_next(behaviour)
     message = queued(ada)
-    with time_machine.travel(message.queued_at, tick=False):
+    with time_machine.travel(message.not_before, tick=False):
         deliver()
         assert (fresh(message).not_before - timezone.now()).total_seconds() == pause
 
@@ -115,7 +115,7 @@ def test_it_waits_as_long_as_twilio_asks(ada, queued, deliver, twilio, behaviour
 def test_retries_end_with_the_life_of_the_code(ada, queued, twilio):
     twilio.behaviour = TooMany(retry_after=150)
     message = queued(ada)
-    with time_machine.travel(message.queued_at, tick=False) as clock:
+    with time_machine.travel(message.not_before, tick=False) as clock:
         for _ in range(8):
             hand_over(message.pk)
             clock.shift(150)
@@ -137,13 +137,12 @@ def test_what_never_left_is_tried_again(ada, queued, deliver, twilio, settings, 
     assert fresh(message).state == State.QUEUED
 
 
-def test_without_credentials_nothing_leaves(ada, queued, deliver, twilio, settings):
+def test_without_credentials_it_fails_at_once(ada, queued, deliver, twilio, settings):
     settings.TWILIO_ACCOUNT_SID = settings.TWILIO_AUTH_TOKEN = ""
     message = queued(ada)
     deliver()
     message = fresh(message)
-    assert (message.state, message.reason) == (State.FAILED, "provider")
-    assert twilio.requests == []
+    assert (message.state, message.reason, message.provider_code) == (State.FAILED, "provider", "20003")
 
 
 def test_an_answer_that_is_json_but_no_message_is_unknown(ada, queued, deliver, twilio, monkeypatch):

@@ -17,7 +17,7 @@ from shop.order.models import Order
 from shop.payment.demo import DECLINES, NEEDS_A_RETRY
 from shop.payment.models import DemoCharge, Payment
 from shop.product.models import Hold, Variant
-from tests.shop.checkout.conftest import ADDRESS
+from tests.shop.conftest import ADDRESS
 
 pytestmark = pytest.mark.django_db
 

@@ -19,6 +19,8 @@ def product(name: str = "Mug", **fields: Any) -> Product:
     return Product.objects.create(name=name, **fields)
 
 
-def variant(name: str = "", *, of: Product | None = None, price: str = "10.00", on_hand: int = 10, **fields: Any) -> Variant:
+def variant(
+    name: str = "", *, of: Product | None = None, price: str = "10.00", on_hand: int = 10, **fields: Any
+) -> Variant:
     fields.setdefault("sku", f"SKU-{next(_numbers)}")
     return Variant.objects.create(product=of or product(), name=name, price=price, on_hand=on_hand, **fields)

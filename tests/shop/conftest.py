@@ -1,12 +1,18 @@
+"""What the shop's tests share: staff who have proven it, goods, a cart on its way, an approval."""
+
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
-from accounts.stepup import codes
+from accounts.factors.base import Strength
 from accounts.stepup.models import Challenge, Purpose
 from shop.cart.models import Cart, CartLine
 from shop.checkout.models import Checkout
 from shop.product.models import Category, Product, Variant
+from tests.codes import code_of
 
 ADDRESS = {
     "name": "Ada Long", "line1": "Long Lane 1", "line2": "", "postcode": "10115", "city": "Berlin", "country": "DE",
@@ -47,17 +53,7 @@ def fill_cart(teapot):
 
 
 @pytest.fixture
-def code_of():
-    """The code of a live challenge, as the carrier would have it."""
-
-    def derive(challenge: Challenge) -> str:
-        return codes.derive_code(challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest))
-
-    return derive
-
-
-@pytest.fixture
-def approve(code_of):
+def approve():
     """Press approve, type the code, and be at the payment."""
 
     def run(client):
@@ -81,3 +77,22 @@ def card_form():
         return {"card": card, "attempt_token": str(form["attempt_token"].value()), "attempt": form["attempt"].value()}
 
     return read
+
+
+@pytest.fixture
+def as_staff():
+    """A browser in which this member of staff signed in, with an authenticator unless said otherwise."""
+
+    def sign_in(user, strength: Strength = Strength.AUTHENTICATOR, at: datetime | None = None) -> Client:
+        client = Client()
+        client.force_login(user)
+        session = client.session
+        session["level"] = {
+            "strength": int(strength), "factor": "authenticator", "at": (at or timezone.now()).isoformat()
+        }  # fmt: skip
+        if strength >= Strength.AUTHENTICATOR:
+            session["otp_device_id"] = user.authenticators.get().persistent_id
+        session.save()
+        return client
+
+    return sign_in

@@ -1,0 +1,202 @@
+"""The real thing, started as `make run` starts it, with data of its own; and the inbox of its demo."""
+
+import html
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from shop.embedded import CHECKOUT, run
+from tests.embedded.conftest import all_ended, environment, wait_until
+
+PATIENCE = 30.0  # seconds; a busy machine is no failure
+
+
+class Stack:
+    """Web server, worker, beat, database and broker, until `stop()`."""
+
+    def __init__(self, *, port: int, **settings: str) -> None:
+        # Not pytest's tmp_path: its parents are closed to others, so that PostgreSQL's user could not enter as root.
+        self.var = Path(tempfile.mkdtemp(prefix="countersign-browser-"))
+        self.var.chmod(0o755)
+        self.port = port
+        self.url = f"http://localhost:{port}"
+        # The browsers say in X-Forwarded-For who they are, as if through a proxy: to the limits they are many homes.
+        self.env = environment(self.var, PORT=str(port), TRUSTED_PROXIES="1", **settings)
+        self.said = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "shop.embedded.run"],
+            cwd=CHECKOUT,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=_hear_ctrl_c,
+        )
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if not self._ready.wait(120) or self.process.poll() is not None:
+            self.process.kill()
+            raise AssertionError(f"it did not start:\n{self.said}")
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said += line
+            if line.startswith("Ctrl-C ends it."):
+                self._ready.set()
+        self._ready.set()
+
+    def manage(self, *words: str, **settings: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=CHECKOUT,
+            env=self.env | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def python(self, code: str) -> str:
+        """Run a line in the shop's shell, where a test needs what no page does: an hour gone by, the last of a shelf."""
+        return self.manage("shell", "--verbosity=0", "--command", code)
+
+    def stop(self) -> None:
+        """Ctrl-C, and nothing may be left."""
+        try:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(PATIENCE)
+            self._reader.join(5)
+            assert self.process.returncode == 0, self.said
+            assert "The data are kept." in self.said
+            wait_until(lambda: all_ended(self.var) and not self._processes())
+            run.check_free(self.port)
+        finally:
+            self.process.kill()
+        shutil.rmtree(self.var)
+
+    def _processes(self) -> list[int]:
+        """Those that were started with this stack's folder, children of children too; Linux tells."""
+        mark = f"COUNTERSIGN_VAR={self.var}".encode()
+        found = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in environ.read_bytes().split(b"\0"):
+                    found.append(int(environ.parent.name))
+            except OSError:  # gone, or not ours
+                continue
+        return found
+
+
+def _hear_ctrl_c() -> None:
+    """A shell's background job, as which the tests may run, is deaf to it, and so would be its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Inbox:
+    """/demo/inbox/, read over HTTP. Each message is found once: asking again waits for a newer one."""
+
+    def __init__(self, url: str) -> None:
+        self.url = f"{url}/demo/inbox/"
+        self._seen: dict[str, int] = {}
+
+    def code(self, to: str, about: str = "") -> str:
+        """The code of the next message to this person that speaks of `about`."""
+        return code_in(self.message(to, f"code to {about}"))
+
+    def message(self, to: str, about: str) -> str:
+        """The next message to this person that speaks of `about`, whole."""
+        return soon(lambda: self._next(to, about), f"no message to {to} about {about!r}")
+
+    def count(self, to: str, about: str) -> int:
+        return sum(about in said for said, _ in self._messages(to))
+
+    def _next(self, to: str, about: str) -> str | None:
+        messages = self._messages(to)
+        for number in range(self._seen.get(to, 0), len(messages)):
+            said, read = messages[number]
+            if about.lower() in said.lower():
+                self._seen[to] = number + 1
+                return read()
+        return None
+
+    def _messages(self, to: str) -> list[tuple[str, Callable[[], str]]]:
+        """What this person got, the oldest first: the text or the subject, and how to read all of it."""
+        page = fetch(f"{self.url}?to={quote(to)}")
+        if "@" not in to:
+            bubbles = re.findall(r'nowrap">([^<]*)</span>.*?<p class="bubble__text">(.*?)</p>', page, re.S)
+            texts = [plain(text) for number, text in bubbles if number == to]
+            return [(text, lambda text=text: text) for text in reversed(texts)]  # type: ignore[misc]
+        mails = re.findall(
+            r'open=([0-9a-f-]{36})#.*?<strong>(.*?)</strong><span class="muted small">(\S+) ', page, re.S
+        )
+        return [
+            (plain(subject), lambda pk=pk: self._mail(to, pk))  # type: ignore[misc]
+            for pk, subject, address in reversed(mails)
+            if address == to
+        ]
+
+    def _mail(self, to: str, pk: str) -> str:
+        page = fetch(f"{self.url}?to={quote(to)}&open={pk}")
+        found = re.search(r'<div class="mail__text">(.*?)</div>', page, re.S)
+        assert found is not None, page
+        return plain(found[1])
+
+
+def soon[T](look: Callable[[], T | None], otherwise: str) -> T:
+    """What `look` finds, as soon as it finds something."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := look()) is None:
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.1)
+    return found
+
+
+def code_in(text: str) -> str:
+    found = re.search(r"\b\d{6}\b", text)
+    assert found is not None, text
+    return found[0]
+
+
+def fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+        return str(answer.read().decode())
+
+
+def plain(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", markup))
+
+
+class App:
+    """An authenticator app: oathtool, and the memory of which steps it has shown already."""
+
+    STEP = 30
+
+    def __init__(self, key: str, program: str = "oathtool") -> None:
+        self.key = key.replace(" ", "")
+        self._program = program
+        self._last = 0
+
+    def code(self) -> str:
+        """One that was not used yet: of the step before this one, of this one or of the next, all of which count."""
+        step = max(self._last + 1, int(time.time()) // self.STEP)
+        self._last = step
+        # Two at the same moment are fine (this step and the next); who needs a third waits until it counts.
+        soon(lambda: step <= int(time.time()) // self.STEP + 1 or None, "the clock stands still")
+        return self.code_of(step)
+
+    def code_of(self, step: int) -> str:
+        command = [self._program, "--totp", "-b", self.key, f"--now=@{step * self.STEP}"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ).stdout.strip()
