@@ -19,7 +19,7 @@ from shop.celery import app as celery_app
 from tests.servers.smtp import SmtpServer
 from tests.servers.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioServer
 
-pytest_plugins = ["tests.people"]
+pytest_plugins = ["tests.people", "tests.browser.loud"]
 
 
 @pytest.fixture(autouse=True, scope="session")

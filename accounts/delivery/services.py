@@ -1,4 +1,7 @@
-"""The life of a message. Every move is one conditional UPDATE, so two workers, or a worker and a report, can't both win."""
+"""The life of a message.
+
+Every move is one conditional UPDATE, so two workers, or a worker and a report, can't both win.
+"""
 
 import logging
 from datetime import datetime, timedelta

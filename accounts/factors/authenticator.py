@@ -1,4 +1,7 @@
-"""Authenticator apps: time-based one-time passwords (RFC 6238: SHA-1, 30 seconds, six digits, one step of tolerance)."""
+"""Authenticator apps: time-based one-time passwords.
+
+RFC 6238 with SHA-1, steps of 30 seconds, six digits, and one step of tolerance.
+"""
 
 import base64
 import secrets
@@ -96,7 +99,7 @@ def accept(device: Authenticator, code: str, now: datetime) -> bool:
     )
 
 
-def _matches(seed: bytes, step: int, code: str) -> bool:
+def _matches(seed: bytes | memoryview, step: int, code: str) -> bool:
     totp = TOTP(seed, step=STEP)
     totp.time = step * STEP
     return secrets.compare_digest(f"{totp.token():06d}", code)

@@ -16,7 +16,7 @@ class Strength(IntEnum):
     AUTHENTICATOR = 3
 
 
-class Factor(MethodBase):  # type: ignore[misc]
+class Factor(MethodBase):
     """A way a person proves who they are, in django-two-factor-auth's registry.
 
     A factor with a `channel` has its codes derived by the challenge and sent; one without verifies codes itself.

@@ -96,6 +96,10 @@ def confirm_authenticator(
     raise WrongCode
 
 
+def is_set_up(*, user: User, device_id: int | None) -> bool:
+    return device_id is not None and Authenticator.objects.filter(user=user, pk=device_id, confirmed=True).exists()
+
+
 def remove_authenticator(*, user: User, device_id: int, ip: str | None = None) -> bool:
     """Remove an app, and with the last one the backup codes. False where it was removed already."""
     with transaction.atomic():

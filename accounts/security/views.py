@@ -62,12 +62,21 @@ def overview(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "POST"])
-@step_up(Purpose.MANAGE_FACTORS)
 def authenticator(request: HttpRequest) -> HttpResponse:
     """Show the QR code of a new authenticator app, and take the code that proves the app has it."""
-    if request.method == "GET":
-        return _enrolment(request, AuthenticatorForm())
-    form = AuthenticatorForm(request.POST)
+    form = AuthenticatorForm(request.POST if request.method == "POST" else None)
+    form.is_valid()
+    if services.is_set_up(user=signed_in(request), device_id=form.shown()):
+        # The same form once more: with an app, its owner would first be asked for a stronger proof.
+        messages.info(request, _("This authenticator app is set up."))
+        return redirect("security:overview")
+    return _enrol(request, form)
+
+
+@step_up(Purpose.MANAGE_FACTORS)
+def _enrol(request: HttpRequest, form: AuthenticatorForm) -> HttpResponse:
+    if not form.is_bound:
+        return _enrolment(request, form)
     try:
         if not form.is_valid():
             if "device" in form.errors:

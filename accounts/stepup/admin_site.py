@@ -1,8 +1,10 @@
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from django_otp.admin import OTPAdminSite
@@ -20,6 +22,7 @@ class StaffAdminSite(OTPAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and levels.has_staff_level(request)
 
+    @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         target = request.GET.get("next") or reverse("admin:index")
         return redirect(f"{reverse('sign_in:staff')}?{urlencode({'next': target})}")

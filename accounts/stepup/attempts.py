@@ -25,7 +25,7 @@ class FactorResting(Exception):
 
 
 def pay(subject: str, factor: str, now: datetime) -> bool:
-    """Take one attempt before anything is compared. False if it is the one that slow mode allows. Raises FactorResting."""
+    """Take one attempt before anything is compared. False if it is the one of slow mode. Raises FactorResting."""
     if limits.take("codes an hour", subject, limit=A_HOUR, window=HOUR, now=now):
         if limits.take("codes in a row", subject, limit=IN_A_ROW, window=FOR_GOOD, now=now):
             return True

@@ -1,4 +1,7 @@
-"""Challenges: begun, sent, answered. Each decision is one conditional UPDATE; the checks in Python only choose words."""
+"""Challenges: begun, sent, answered.
+
+Each decision is one conditional UPDATE; the checks in Python only choose the words.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -180,6 +183,7 @@ def send(
     if not used.channel:
         raise NothingToSend
     destination = device.destination if device else challenge.contact
+    given: dict[str, Any] = {"reason": reason} if reason else {}
     gap = settings.SEND_GAPS[min(challenge.sends, len(settings.SEND_GAPS) - 1)]
     with transaction.atomic():
         taken = (
@@ -222,7 +226,7 @@ def send(
             purpose=challenge.purpose,
             factor=used.code,
             to=message.masked_destination,
-            **({"reason": reason} if reason else {}),
+            **given,
         )
     challenge.refresh_from_db()
     return message

@@ -78,7 +78,7 @@ class Challenge(models.Model):
 
 
 class Grant(models.Model):
-    """A passed challenge: usable once, by the same browser and person, for that purpose and that digest, not for long."""
+    """A passed challenge: usable once, by the same browser and person, that purpose and that digest, for a while."""
 
     challenge = models.OneToOneField(Challenge, on_delete=models.CASCADE, related_name="grant")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)

@@ -1,3 +1,5 @@
+"""What a view knows of its visitor."""
+
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -6,17 +8,14 @@ from accounts.stepup.browser import browser_of
 from accounts.stepup.challenges import Asker
 
 
+def signed_in(request: HttpRequest) -> User:
+    """The signed-in person; views that need one are behind the sign-in, so anybody else is a mistake of ours."""
+    if not request.user.is_authenticated:
+        raise ValueError("nobody is signed in")
+    return request.user
+
+
 def asker_of(request: HttpRequest, *, contact: str = "") -> Asker:
     """The visitor of this request: the signed-in person or, with `contact`, the guest who says to have it."""
-    if contact:
-        return Asker(browser=browser_of(request), contact=contact, ip=client_ip(request))
-    if not request.user.is_authenticated:
-        raise ValueError("a visitor without an account needs a contact")
-    return Asker(browser=browser_of(request), user=request.user, ip=client_ip(request))
-
-
-def signed_in(request: HttpRequest) -> User:
-    """The person of a page that LoginRequiredMiddleware guards."""
-    if not isinstance(request.user, User):
-        raise TypeError("nobody is signed in")
-    return request.user
+    user = None if contact else signed_in(request)
+    return Asker(browser=browser_of(request), user=user, contact=contact, ip=client_ip(request))

@@ -262,7 +262,7 @@ def _opened(session: SessionBase, user: Any, now: datetime) -> Cart:
     """The visitor's cart, made if need be, stamped and locked: by one statement, however many posts come at once."""
     fresh: dict[str, Any] = {"update_conflicts": True, "update_fields": ["changed_at"]}
     if user.is_authenticated:
-        Cart.objects.bulk_create([Cart(user=user, changed_at=now)], unique_fields=["user"], **fresh)
+        Cart.objects.bulk_create([Cart(user_id=user.pk, changed_at=now)], unique_fields=["user"], **fresh)
         return Cart.objects.get(user=user)
     cart = Cart(pk=UUID(session.get(SESSION_KEY) or str(uuid4())), changed_at=now)
     Cart.objects.bulk_create([cart], unique_fields=["id"], **fresh)

@@ -19,7 +19,7 @@ from accounts.delivery.models import Channel, Message
 from accounts.delivery.services import queue_message
 from accounts.stepup import grants
 from accounts.stepup.challenges import Asker, begin
-from accounts.stepup.models import Challenge, Purpose
+from accounts.stepup.models import Challenge, Grant, Purpose
 from shop.cart.models import Cart, CartLine
 from shop.checkout.models import Checkout
 from shop.checkout.quote import Quote, quote_of
@@ -257,7 +257,7 @@ def _cancel_unpaid(order: Order) -> bool:
     return True
 
 
-def _write_order(quote: Quote, cart: Cart, asker: Asker, grant: grants.Grant, now: datetime) -> Order:
+def _write_order(quote: Quote, cart: Cart, asker: Asker, grant: Grant, now: datetime) -> Order:
     checkout = quote.checkout
     order = Order.objects.create(
         code="".join(secrets.choice(CODE_ALPHABET) for _ in range(8)),
@@ -275,7 +275,7 @@ def _write_order(quote: Quote, cart: Cart, asker: Asker, grant: grants.Grant, no
         country=checkout.country,
         delivery_method=checkout.delivery_method,
         subtotal=quote.subtotal,
-        delivery_fee=quote.delivery_fee,
+        delivery_fee=quote.total - quote.subtotal,
         tax=quote.tax,
         total=quote.total,
         currency=settings.CURRENCY,

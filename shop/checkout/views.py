@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import Address
 from accounts.stepup import policy
 from accounts.stepup.challenges import Asker, ChallengeOver
-from accounts.stepup.requests import asker_of
+from accounts.stepup.requests import asker_of, signed_in
 from shop.cart.services import cart_of, owned_by
 from shop.checkout.forms import AddressForm, CardForm, DeliveryForm, method_choices
 from shop.checkout.models import Checkout
@@ -67,7 +67,7 @@ def address(request: HttpRequest) -> HttpResponse:
     form.save()
     if not guest:
         Address.objects.get_or_create(
-            user=request.user, **{field: form.cleaned_data[field] for field in ADDRESS_FIELDS}
+            user=signed_in(request), **{field: form.cleaned_data[field] for field in ADDRESS_FIELDS}
         )
     return redirect("checkout:delivery" if not checkout.delivery_method else "checkout:review")
 
@@ -219,8 +219,9 @@ def _asker_of_attempt(request: HttpRequest, attempt_token: UUID) -> Asker | None
     """Who pays; of a guest whose order is paid the checkout is gone, and a repeated post is answered by the order."""
     if request.user.is_authenticated:
         return asker_of(request)
-    kept = Checkout.objects.filter(attempt_token=attempt_token).first()
-    kept = kept or Order.objects.filter(attempt_token=attempt_token).first()
+    kept: Checkout | Order | None = Checkout.objects.filter(attempt_token=attempt_token).first()
+    if kept is None:
+        kept = Order.objects.filter(attempt_token=attempt_token).first()
     contact = (kept.phone or kept.email) if kept else ""
     return asker_of(request, contact=contact) if contact else None
 

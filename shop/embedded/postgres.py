@@ -7,7 +7,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,7 +88,8 @@ class Postgres(Server):
         if len(os.fsencode(self.data / ".s.PGSQL.5432")) <= SOCKET_PATH_LIMIT:
             return self.data
         mark = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"countersign-{os.geteuid()}-{mark}"
+        # Not tempfile's folder: processes with different TMPDIR must meet.
+        return Path("/tmp") / f"countersign-{os.geteuid()}-{mark}"  # noqa: S108 (its owner is checked)
 
     def _programs(self) -> Path:
         """The folder with `initdb` and `postgres`; as root, one that the system user can reach.

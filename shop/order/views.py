@@ -7,13 +7,14 @@ from django.views.decorators.http import require_GET
 
 from accounts.factors.registry import factor
 from accounts.stepup.browser import browser_of
+from accounts.stepup.requests import signed_in
 from shop.order.models import Order
 
 
 @never_cache
 @require_GET
 def order_list(request: HttpRequest) -> HttpResponse:
-    orders = Order.objects.filter(user=request.user).exclude(state=Order.State.PENDING).prefetch_related("lines")
+    orders = Order.objects.filter(user=signed_in(request)).exclude(state=Order.State.PENDING).prefetch_related("lines")
     page = Paginator(orders.order_by("-placed_at", "-pk"), 10).get_page(request.GET.get("page"))
     return render(request, "order/list.html", {"page_obj": page})
 

@@ -32,7 +32,10 @@ class PaymentProvider(Protocol):
         """Charge once for `payment.idempotency_key`, however often it is called. Raises ProviderSilent."""
 
     def outcome_of(self, payment: Payment) -> Outcome:
-        """What became of a payment that was started; failed where the provider never heard of it. Raises ProviderSilent."""
+        """What became of a payment that was started; failed where the provider never heard of it.
+
+        Raises ProviderSilent.
+        """
 
     def refund(self, payment: Payment) -> None:
         """Give the whole amount back, once. Raises ProviderSilent."""

@@ -23,6 +23,7 @@ from accounts.stepup import policy
 from accounts.stepup.challenges import ChallengeOver, NoMoreSends, NotYours, TooSoon, is_over, resend_for
 from accounts.stepup.decorators import staff_only
 from accounts.stepup.models import Challenge
+from accounts.stepup.requests import signed_in
 from shop.order.models import Order
 from shop.support.forms import ResendForm, SearchForm
 
@@ -58,7 +59,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 def person(request: HttpRequest, user_id: int) -> HttpResponse:
     found = get_object_or_404(User, pk=user_id)
-    audit.record(audit.Kind.SUPPORT_LOOKED_UP, user=found, actor=request.user, request=request)
+    audit.record(audit.Kind.SUPPORT_LOOKED_UP, user=found, actor=signed_in(request), request=request)
     return render(
         request,
         "support/person.html",
@@ -78,7 +79,7 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
 def guest(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     """Somebody who buys without an account, known by the contact of a challenge."""
     contact = get_object_or_404(Challenge, pk=challenge_id, user=None).contact
-    audit.record(audit.Kind.SUPPORT_LOOKED_UP, contact=contact, actor=request.user, request=request)
+    audit.record(audit.Kind.SUPPORT_LOOKED_UP, contact=contact, actor=signed_in(request), request=request)
     of_contact = Q(user=None) & (Q(phone=contact) | Q(email=contact))
     return render(
         request,
@@ -95,10 +96,10 @@ def resend(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     challenge = get_object_or_404(Challenge.objects.select_related("user"), pk=challenge_id)
     form = ResendForm(request.POST)
     if not form.is_valid():
-        messages.error(request, form.errors["reason"][0])
+        messages.error(request, str(form.errors["reason"][0]))
         return redirect(_case_url(challenge))
     try:
-        message = resend_for(challenge, actor=request.user, reason=form.cleaned_data["reason"])
+        message = resend_for(challenge, actor=signed_in(request), reason=form.cleaned_data["reason"])
     except TooSoon as soon:
         seconds = max(1, round((soon.at - timezone.now()).total_seconds()))
         messages.warning(request, _("A code left a moment ago. Try again in %(seconds)d s.") % {"seconds": seconds})
@@ -134,12 +135,14 @@ def _case(request: HttpRequest, whose_challenges: Q, whose_orders: Q) -> dict[st
     now = timezone.now()
     challenges = Challenge.objects.filter(whose_challenges).order_by("-requested_at")
     page = Paginator(challenges.prefetch_related("messages"), SHOWN).get_page(request.GET.get("page"))
+    cases = []
     for challenge in page:
-        challenge.sent = sorted(challenge.messages.all(), key=lambda message: message.send_number)
-        challenge.over = is_over(challenge, now)
-        challenge.can_resend = not challenge.over and bool(challenge.sent)
+        sent = sorted(challenge.messages.all(), key=lambda message: message.send_number)
+        over = is_over(challenge, now)
+        cases.append({"challenge": challenge, "sent": sent, "over": over, "can_resend": not over and bool(sent)})
     return {
         "page_obj": page,
+        "cases": cases,
         "form": ResendForm(),
         "orders": Order.objects.filter(whose_orders).order_by("-placed_at")[:SHOWN],
         "problems": {State.FAILED, State.UNKNOWN, State.EXPIRED},

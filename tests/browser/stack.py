@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from shop.embedded import CHECKOUT, run
@@ -155,7 +156,10 @@ class Inbox:
         return plain(found[1])
 
 
-def soon[T](look: Callable[[], T | None], otherwise: str) -> T:
+T = TypeVar("T")
+
+
+def soon(look: Callable[[], T | None], otherwise: str) -> T:
     """What `look` finds, as soon as it finds something."""
     deadline = time.monotonic() + PATIENCE
     while (found := look()) is None:
@@ -190,10 +194,12 @@ class App:
         self._last = 0
 
     def code(self) -> str:
-        """One that was not used yet: of the step before this one, of this one or of the next, all of which count."""
+        """One that was not used yet: that of now, else that of the next step, which counts already.
+
+        Who needs a third at the same moment waits for it.
+        """
         step = max(self._last + 1, int(time.time()) // self.STEP)
         self._last = step
-        # Two at the same moment are fine (this step and the next); who needs a third waits until it counts.
         soon(lambda: step <= int(time.time()) // self.STEP + 1 or None, "the clock stands still")
         return self.code_of(step)
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Self
 
 import pytest
 
@@ -106,10 +107,11 @@ def test_a_missing_python_is_one_line(tmp_path: Path) -> None:
 
 
 class Shop:
-    """`make run`, as far as the panel."""
+    """`make run`, as far as the panel; ended at the end of the `with`, whatever happened in it."""
 
     def __init__(self, var: Path, port: int) -> None:
         self.port = port
+        self.said = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "shop.embedded.run"],
             cwd=CHECKOUT,
@@ -118,13 +120,17 @@ class Shop:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert self.process.stdout is not None
-        self.said = ""
-        for line in self.process.stdout:
+
+    def __enter__(self) -> Self:
+        for line in self.process.stdout or []:
             self.said += line
             if line.startswith("Ctrl-C ends it."):
-                return
+                return self
         raise AssertionError(f"it did not start:\n{self.said}")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=60)
 
     def status(self) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -132,33 +138,33 @@ class Shop:
         return connection.getresponse().status
 
     def rest(self) -> str:
-        return self.process.communicate(timeout=30)[0]
+        return self.process.communicate(timeout=60)[0]
 
 
 def test_it_runs_ends_when_told_and_leaves_nothing(var: Path) -> None:
-    shop = Shop(var, free_port())
-    assert shop.status() == 200
-    assert f"http://localhost:{shop.port}/demo/inbox/" in shop.said
-    with pytest.raises(EmbeddedError, match="is taken"):
-        run.check_free(shop.port)
+    with Shop(var, free_port()) as shop:
+        assert shop.status() == 200
+        assert f"http://localhost:{shop.port}/demo/inbox/" in shop.said
+        with pytest.raises(EmbeddedError, match="is taken"):
+            run.check_free(shop.port)
 
-    shop.process.send_signal(signal.SIGHUP)  # what a closed terminal sends
-    assert "The data are kept." in shop.rest()
-    assert shop.process.returncode == 0
+        shop.process.send_signal(signal.SIGHUP)  # what a closed terminal sends
+        assert "The data are kept." in shop.rest()
+        assert shop.process.returncode == 0
     assert all_ended(var)
     run.check_free(shop.port)
 
 
 def test_after_kill_9_it_starts_again_and_a_dead_child_ends_all_of_it(var: Path) -> None:
     port = free_port()
-    first = Shop(var, port)
-    first.process.kill()
-    first.rest()
+    with Shop(var, port) as first:
+        first.process.kill()
+        first.rest()
     assert processes.is_alive(var / "test" / "web.lock")  # left over, and still on the port
 
-    second = Shop(var, port)
-    assert second.status() == 200
-    os.kill(int((var / "test" / "worker.lock").read_text()), signal.SIGKILL)
-    assert "make run: worker ended by itself (exit code -9)" in second.rest()
-    assert second.process.returncode == 1
+    with Shop(var, port) as second:
+        assert second.status() == 200
+        os.kill(int((var / "test" / "worker.lock").read_text()), signal.SIGKILL)
+        assert "make run: worker ended by itself (exit code -9)" in second.rest()
+        assert second.process.returncode == 1
     assert all_ended(var)

@@ -60,12 +60,12 @@ def approved_buyer(number, variant):
 def grant_for(asker, digest):
     now = timezone.now()
     challenge = Challenge.objects.create(
-        user=asker.user, browser=asker.browser, purpose=Purpose.PAY, context_digest=digest, next_path="/", factor="email",
-        code_key="", attempts_left=1, expires_at=now, state=Challenge.State.PASSED,
+        user=asker.user, browser=asker.browser, purpose=Purpose.PAY, context_digest=digest, next_path="/",
+        factor="email", code_key="", attempts_left=1, expires_at=now, state=Challenge.State.PASSED,
     )  # fmt: skip
     return Grant.objects.create(
         challenge=challenge, user=asker.user, browser=asker.browser, purpose=Purpose.PAY, context_digest=digest,
-        factor="email", strength=1, granted_at=now, expires_at=now + policy.POLICY[Purpose.PAY, policy.Person.SHOPPER].grant_life,
+        factor="email", strength=1, granted_at=now, expires_at=now + policy.rule(Purpose.PAY, asker.user).grant_life,
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ REASONS = {
 
 
 class _HttpClient(TwilioHttpClient):
-    """The official client's transport with a time-out, a silent logger, and TWILIO_API_URL in place of the API's host."""
+    """The official client's transport with a time-out and a silent logger, led to TWILIO_API_URL."""
 
     def __init__(self) -> None:
         super().__init__(timeout=settings.PROVIDER_TIMEOUT, logger=_silent)
@@ -49,7 +49,10 @@ class _HttpClient(TwilioHttpClient):
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         url = url.replace("https://api.twilio.com", settings.TWILIO_API_URL.rstrip("/"), 1)
         response = super().request(method, url, *args, **kwargs)
-        if response.status_code in (429, 503):  # "not now": turned away at the door; the client's errors lose the header
+        if response.status_code in (
+            429,
+            503,
+        ):  # "not now": turned away at the door; the client's errors lose the header
             raise NotTaken(_seconds(response))
         return response
 
@@ -82,7 +85,14 @@ class TwilioProvider:
             raise NotTaken from None
         except requests.exceptions.ConnectionError as error:
             raise (NotTaken() if _never_connected(error) else Unanswered()) from None
-        except (requests.exceptions.RequestException, TwilioException, ValueError, LookupError, TypeError, AttributeError):
+        except (
+            requests.exceptions.RequestException,
+            TwilioException,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ):
             raise Unanswered from None  # silence, or an answer that is not Twilio's
         if not sent.sid:
             raise Unanswered

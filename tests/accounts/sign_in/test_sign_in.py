@@ -161,7 +161,9 @@ def test_it_goes_on_to_where_the_person_wanted(client, ben):
     assert answer.url == "/orders/?page=2"
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:x", "x" * 300])
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:x", "x" * 300]
+)
 def test_it_goes_nowhere_else(client, ben, wanted):
     assert sign_in(client, ben, wanted=wanted).url == reverse("product:home")
 

@@ -24,7 +24,9 @@ def finish(client, password=GOOD, name="", query=""):
     return client.post(reverse("sign_in:sign_up_done") + query, {"name": name, "password": password})
 
 
-@pytest.mark.parametrize(("contact", "kept"), [("New@Example.org", "new@example.org"), ("01512 3456789", "+4915123456789")])
+@pytest.mark.parametrize(
+    ("contact", "kept"), [("New@Example.org", "new@example.org"), ("01512 3456789", "+4915123456789")]
+)
 def test_contact_code_and_password_open_an_account(client, db, contact, kept):
     answer = type_contact(client, contact, wanted="/cart/")
     assert answer.url == reverse("stepup:challenge", args=[challenge_of(client).pk])
@@ -80,7 +82,18 @@ def strip_tokens(page: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "contact",
-    ["", "new@", "@example.org", "a b@example.org", "12", "0900 1234567", "+4990012345678", "１２３４５６７８", "x" * 300, "\x00@x.org"],
+    [
+        "",
+        "new@",
+        "@example.org",
+        "a b@example.org",
+        "12",
+        "0900 1234567",
+        "+4990012345678",
+        "１２３４５６７８",
+        "x" * 300,
+        "\x00@x.org",
+    ],
 )
 def test_what_is_no_contact_gets_clear_words(client, db, contact):
     answer = type_contact(client, contact)

@@ -29,7 +29,7 @@ def form_of(page):
     for form in forms:
         for bound in form:
             value = bound.value()
-            if value not in (None, False):
+            if value is not None and value is not False:
                 data[bound.html_name] = value
                 if bound.field.show_hidden_initial:
                     data[bound.html_initial_name] = value

@@ -66,6 +66,27 @@ def test_a_renewed_hold_lasts_longer_but_not_beyond_the_limit():
     assert numbers(mug) == (10, 1)
 
 
+def test_renewing_what_stands_is_one_query(django_assert_num_queries):
+    goods = {variant().pk: 2 for _ in range(5)}
+    stock.place_hold(ANN, goods, NOW)
+    with django_assert_num_queries(1):
+        stock.renew_hold(ANN, goods, NOW + MINUTE)
+    assert set(Hold.objects.values_list("expires_at", flat=True)) == {NOW + MINUTE + HOLD_LIFE}
+    stock.renew_hold(ANN, goods, NOW + 20 * MINUTE)
+    stock.renew_hold(ANN, goods, NOW + 40 * MINUTE)
+    assert set(Hold.objects.values_list("expires_at", flat=True)) == {NOW + HOLD_LIMIT}
+
+
+def test_renewing_what_lapsed_or_changed_places_it_anew():
+    mug, pot = variant(on_hand=3), variant(on_hand=3)
+    until = stock.place_hold(ANN, {mug.pk: 1, pot.pk: 1}, NOW)
+    stock.renew_hold(ANN, {mug.pk: 2, pot.pk: 1}, NOW)
+    assert (numbers(mug), numbers(pot)) == ((3, 2), (3, 1))
+    stock.place_hold(BOB, {mug.pk: 3}, until)
+    with pytest.raises(OutOfStock):
+        stock.renew_hold(ANN, {mug.pk: 2, pot.pk: 1}, until)
+
+
 def test_after_it_lapsed_a_hold_begins_anew():
     mug = variant()
     until = stock.place_hold(ANN, {mug.pk: 1}, NOW)
@@ -199,14 +220,16 @@ def test_whatever_happens_the_numbers_add_up(db, steps):
             stock.release_hold(holder)
         else:
             could = {pk: stock.available_now(pk, now, holder) for pk in quantities}
-            try:
-                (stock.place_hold if step == "hold" else stock.take_held)(holder, quantities, now)
-            except OutOfStock as refusal:
-                assert refusal.missing == {pk: could[pk] for pk, n in quantities.items() if n > could[pk]}
-            else:
-                assert all(n <= could[pk] for pk, n in quantities.items())
-                for which, amount in amounts.items():
-                    sold[which] += amount if step == "take" else 0
+            missing = {pk: could[pk] for pk, wanted in quantities.items() if wanted > could[pk]}
+            call = stock.place_hold if step == "hold" else stock.take_held
+            if missing:
+                with pytest.raises(OutOfStock) as refusal:
+                    call(holder, quantities, now)
+                assert refusal.value.missing == missing
+                continue
+            call(holder, quantities, now)
+            for which, amount in amounts.items():
+                sold[which] += amount if step == "take" else 0
         for which, each in enumerate(goods):
             held = sum(Hold.objects.filter(variant=each).values_list("quantity", flat=True))
             assert numbers(each) == (start - sold[which], held)

@@ -1,0 +1,315 @@
+"""The challenge page, the line on delivery, and what the messages say."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.delivery import gsm
+from accounts.delivery.models import DemoMessage, Message, State
+from accounts.factors.backup_code import make_backup_codes
+from accounts.models import SecurityEvent
+from accounts.stepup import messages
+from accounts.stepup.models import Challenge, Purpose
+from tests.accounts.sign_in.steps import (
+    challenge_of,
+    choose,
+    code_of,
+    is_signed_in,
+    sign_in,
+    type_code,
+    type_password,
+    wrong_code,
+)
+
+
+def page_of(client):
+    return client.get(reverse("stepup:challenge", args=[challenge_of(client).pk])).content.decode()
+
+
+def state_of(client, seen=""):
+    url = reverse("stepup:delivery_state", args=[challenge_of(client).pk])
+    answer = client.get(url, {"seen": seen}, headers={"HX-Request": "true"})
+    return " ".join(answer.content.decode().split())
+
+
+@pytest.fixture
+def asking_ben(client, ben):
+    """Ben's browser, which waits for the code of his sign-in."""
+    type_password(client, "ben@example.org")
+    return client
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_it_says_where_the_code_went_masked(asking_ben):
+    page = page_of(asking_ben)
+    assert "b•••@example.org" in page
+    assert "ben@example.org" not in page
+    assert code_of(challenge_of(asking_ben)) not in page
+    assert 'autocomplete="one-time-code"' in page
+
+
+def test_it_offers_the_other_ways_and_asks_each_in_its_words(client, ada):
+    make_backup_codes(ada)
+    type_password(client, "ada@example.org")
+    page = page_of(client)
+    assert "Open your authenticator app" in page
+    for way in ("Text a code to +49 ••• ••78", "E-mail a code to a•••@example.org", "Use one of your 10 backup codes"):
+        assert way in page
+    choose(client, "text")
+    assert "We texted a code to" in page_of(client)
+    choose(client, "backup_code")
+    page = page_of(client)
+    assert "Type one of the backup codes" in page
+    assert 'autocomplete="off"' in page
+    assert Message.objects.count() == 1
+
+
+def test_a_resend_waits_for_the_countdown(asking_ben, time_machine):
+    page = page_of(asking_ben)
+    assert 'data-countdown-enables="resend"' in page
+    answer = choose(asking_ben, "email")
+    assert answer.status_code == 429
+    assert "You can ask again in" in answer.content.decode()
+    time_machine.move_to(timezone.now() + timedelta(seconds=31))
+    assert "data-countdown-until" not in page_of(asking_ben)
+    assert choose(asking_ben, "email").status_code == 302
+    assert Message.objects.count() == 2
+    assert Challenge.objects.count() == 1
+
+
+def test_it_offers_no_more_sends_than_there_are(asking_ben, time_machine):
+    now = timezone.now()
+    for minute in range(1, 5):
+        Challenge.objects.update(expires_at=now + timedelta(hours=1))
+        time_machine.move_to(now + timedelta(minutes=2 * minute + 1))
+        assert choose(asking_ben, "email").status_code == 302
+    assert 'id="resend"' not in page_of(asking_ben)
+    time_machine.move_to(now + timedelta(minutes=20))
+    assert choose(asking_ben, "email").status_code == 429
+
+
+@pytest.mark.parametrize("factor", ["", "nonsense", "text", "passkey", "\x00", "x" * 1000])
+def test_a_way_the_person_doesnt_have_is_answered_calmly(asking_ben, factor):
+    assert choose(asking_ben, factor).status_code in (404, 410, 422, 429)
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize("gap", [" ", "-", "\u00a0"])
+def test_a_code_in_two_halves_is_fine(asking_ben, gap):
+    code = code_of(challenge_of(asking_ben))
+    assert type_code(asking_ben, f" {code[:3]}{gap}{code[3:]} ").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "code", ["１２３４５６", "+12345", "-12345a", "12345", "1234567", "1e5", "٣٤٥٦٧٨", "1" * 10_000, "", "\x00"]
+)
+def test_what_is_no_code_costs_no_attempt(asking_ben, code):
+    answer = asking_ben.post(reverse("stepup:challenge", args=[challenge_of(asking_ben).pk]), {"code": code})
+    assert answer.status_code == 422
+    assert challenge_of(asking_ben).attempts_left == 5
+
+
+def test_leading_zeros_are_kept(client, ben, monkeypatch, deliver):
+    monkeypatch.setattr("accounts.stepup.codes.derive_code", lambda *_: "000042")
+    type_password(client, "ben@example.org")
+    deliver()
+    assert "000042" in DemoMessage.objects.get().text
+    assert type_code(client, "42").status_code == 422
+    assert challenge_of(client).attempts_left == 5
+    assert type_code(client, "000042").status_code == 302
+
+
+def test_the_last_wrong_code_ends_it_and_a_new_one_is_offered(asking_ben):
+    challenge = challenge_of(asking_ben)
+    answers = [type_code(asking_ben, wrong_code(challenge)) for _ in range(5)]
+    assert answers[-1].status_code == 410
+    page = answers[-1].content.decode()
+    assert "This code is over" in page
+    assert reverse("stepup:again", args=[challenge.pk]) in page
+    assert page_of(asking_ben).count("This code is over") == 1
+    asking_ben.post(reverse("stepup:again", args=[challenge.pk]))
+    fresh = challenge_of(asking_ben)
+    assert fresh != challenge
+    assert code_of(fresh) != code_of(challenge)
+    asking_ben.get(type_code(asking_ben).url)
+    assert is_signed_in(asking_ben)
+
+
+def test_a_resting_factor_is_told_and_the_others_stay(client, ada, time_machine):
+    make_backup_codes(ada)
+    now = timezone.now()
+    for turn in range(3):
+        time_machine.move_to(now + timedelta(minutes=3 * turn))
+        browser = Client()
+        type_password(browser, "ada@example.org")
+        assert choose(browser, "text").status_code == 302
+        challenge = challenge_of(browser)
+        answers = [type_code(browser, wrong_code(challenge)) for _ in range(4)]
+    assert "Too many wrong codes. This way rests for" in answers[-1].content.decode()
+    assert "E-mail a code to" in answers[-1].content.decode()
+    assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.FACTOR_RESTING).count() == 1
+    assert Message.objects.filter(kind="notice").count() == 1
+
+
+def test_a_payment_shows_amount_and_shop(client, ben):
+    sign_in(client, ben)
+    Challenge.objects.update(
+        purpose=Purpose.PAY, state="live", summary={"amount": "€ 42.00", "shop": "Tom & Co"}, passed_at=None
+    )
+    page = page_of(client)
+    assert "<h1>Approve € 42.00</h1>" in page
+    assert "to Tom &amp; Co." in page
+
+
+def test_nothing_is_shown_of_a_challenge_that_isnt_there(client, db):
+    url = reverse("stepup:challenge", args=["00000000-0000-0000-0000-000000000000"])
+    answer = client.get(url)
+    assert answer.status_code == 404
+    assert "Nothing to confirm here" in answer.content.decode()
+
+
+def test_somebody_else_signed_in_doesnt_see_it(asking_ben, mallory):
+    challenge = challenge_of(asking_ben)
+    asking_ben.force_login(mallory)
+    session = asking_ben.session
+    assert session["browser"]
+    assert asking_ben.get(reverse("stepup:challenge", args=[challenge.pk])).status_code == 404
+
+
+# --- the line on delivery --------------------------------------------------------------------------------------------
+
+
+def test_it_asks_again_while_the_message_moves_and_then_stops(asking_ben, deliver):
+    assert "hx-get" in page_of(asking_ben)
+    Message.objects.update(state=State.SENT, sent_at=timezone.now() - timedelta(seconds=12))
+    line = state_of(asking_ben, seen="queued")
+    assert "hx-get" in line
+    assert "Sent 12 s ago" in line
+    assert "delivery-news" in line
+    assert "delivery-news" not in state_of(asking_ben, seen="sent")
+    Message.objects.update(state=State.DELIVERED, delivered_at=timezone.now())
+    line = state_of(asking_ben, seen="sent")
+    assert "hx-get" not in line
+    assert "Delivered" in line
+
+
+def test_it_says_why_it_was_not_delivered(asking_ben):
+    Message.objects.update(state=State.FAILED, reason="bad_mailbox", ended_at=timezone.now())
+    line = state_of(asking_ben, seen="sent")
+    assert "Could not be delivered: this mailbox doesn&#x27;t exist" in line
+    assert "hx-get" not in line
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_words(asking_ben, state):
+    Message.objects.update(state=state)
+    line = re.sub(r"<[^>]*>", "", state_of(asking_ben)).strip()
+    assert line
+
+
+def test_it_stops_asking_when_the_challenge_is_over(asking_ben, time_machine):
+    time_machine.move_to(timezone.now() + timedelta(minutes=11))
+    assert "hx-get" not in state_of(asking_ben)
+
+
+def test_without_htmx_the_line_leads_back_to_the_page(asking_ben):
+    challenge = challenge_of(asking_ben)
+    answer = asking_ben.get(reverse("stepup:delivery_state", args=[challenge.pk]))
+    assert answer.url == reverse("stepup:challenge", args=[challenge.pk])
+
+
+# --- the messages ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def texted(ben):
+    """`texted(purpose, summary)`: what a text about it says."""
+
+    def compose(purpose="pay", summary=None, kind="code"):
+        challenge = Challenge(
+            user=ben, purpose=purpose, summary=summary or {}, code_key=messages.codes.current_key_id(), attempts_left=5,
+            context_digest=b"x" * 32, expires_at=timezone.now() + timedelta(minutes=10),
+        )  # fmt: skip
+        write = messages.compose_code if kind == "code" else messages.compose_explanation
+        content = write(Message(challenge=challenge, channel="text"), timezone.now())
+        return content.text, code_of(challenge)
+
+    return compose
+
+
+def test_a_text_for_a_payment_says_amount_and_shop_and_ends_bound_to_the_host(texted, settings):
+    text, code = texted(summary={"amount": "€\u00a01,234.50", "shop": "Tom & Co"})
+    assert text.startswith(f"{code} is your code to pay € 1,234.50 to Tom & Co. Never share it; we never ask for it.\n")
+    assert text.splitlines()[-1] == f"@{settings.SITE_HOST} #{code}"
+
+
+SHOPS = [
+    "",
+    "A",
+    "Tom & Co",
+    "Café Žluťoučký",
+    "Лавка",
+    "х" * 300,
+    "€" * 200,
+    "M" * 119,
+    "Wool, Wood and Wonderful Things " * 9,
+]
+AMOUNTS = ["", "€\u00a00.01", "€\u00a099,999,999.99", "CHF 99’999’999.99", "€\u202f9 999 999 999 999,99"]
+HOSTS = [
+    "localhost",
+    "shop.example.org",
+    "a-rather-long-name-for-a-shop.wool-and-wood.example.org",
+    "x" * 63 + ".example.org",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_every_text_is_one_gsm_7_segment(texted, settings, purpose, host):
+    settings.SITE_HOST = host
+    settings.SITE_URL = f"https://{host}"
+    for shop in SHOPS:
+        settings.SHOP_NAME = shop or "Countersign"
+        for amount in AMOUNTS:
+            text, code = texted(purpose, {"amount": amount, "shop": shop})
+            assert set(text) <= gsm.BASIC | gsm.EXTENDED
+            assert gsm.septets(text) <= 160, text
+            assert text.splitlines()[-1] == f"@{host} #{code}"
+            if purpose == Purpose.PAY and amount:
+                assert gsm.plain(amount) in text
+            assert "Never share it" in text
+        if purpose in (Purpose.SIGN_UP, Purpose.RESET_PASSWORD):
+            text, _ = texted(purpose, {}, kind="explanation")
+            assert set(text) <= gsm.BASIC | gsm.EXTENDED
+            assert gsm.septets(text) <= 160 or len(host) > 40, text
+
+
+def test_a_mail_has_the_code_in_its_body_and_not_in_its_subject(asking_ben, deliver):
+    deliver()
+    mail, code = DemoMessage.objects.get(), code_of(challenge_of(asking_ben))
+    assert code not in mail.subject
+    assert "\n" not in mail.subject
+    assert mail.subject == "Your code to sign in at Countersign"
+    for body in (mail.text, mail.html):
+        assert code in body
+        assert "4 minutes" in body or "5 minutes" in body
+        assert "Never share it" in body
+        assert reverse("sign_in:reset") in body
+        assert "http" in body
+    assert " style=" not in mail.html
+    assert "<table" not in mail.html
+
+
+def test_a_mail_for_a_payment_says_amount_and_shop(asking_ben, deliver):
+    Challenge.objects.update(purpose=Purpose.PAY, summary={"amount": "€ 42.00", "shop": "Tom & <Co>"})
+    deliver()
+    mail = DemoMessage.objects.get()
+    assert mail.subject == "Your code to pay € 42.00 to Tom & <Co>"
+    assert "to pay € 42.00 to Tom & <Co>" in mail.text
+    assert "Tom &amp; &lt;Co&gt;" in mail.html

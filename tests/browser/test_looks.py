@@ -1,0 +1,52 @@
+"""Every page, measured: one h1, a label for each field, nothing to scroll sideways on the smallest phone."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+from tests.browser.stack import App, Inbox
+from tests.browser.tour import tour
+from tests.browser.visitor import Visitor
+
+SMALLEST = {"width": 320, "height": 640}
+
+FAULTS = """() => {
+  const faults = [];
+  const shown = (element) => element.checkVisibility({ visibilityProperty: true });
+  const headings = [...document.querySelectorAll("h1")].filter(shown);
+  if (headings.length !== 1) faults.push(`${headings.length} h1`);
+  for (const field of document.querySelectorAll("input:not([type=hidden], [type=submit]), select, textarea")) {
+    const named = field.labels?.length || field.ariaLabel || field.getAttribute("aria-labelledby");
+    if (shown(field) && !named) faults.push(`no label: ${field.outerHTML}`);
+  }
+  for (const button of document.querySelectorAll("button, a[href]")) {
+    const named = button.textContent.trim() || button.ariaLabel || button.querySelector("[aria-label], img[alt]:not([alt=''])");
+    if (shown(button) && !named) faults.push(`no name: ${button.outerHTML}`);
+  }
+  for (const picture of document.querySelectorAll("img:not([alt])")) faults.push(`no alt: ${picture.outerHTML}`);
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  for (const id of new Set(ids.filter((id, at) => ids.indexOf(id) !== at))) faults.push(`twice: #${id}`);
+  const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  if (over > 0) {
+    const wide = [...document.querySelectorAll("main *, header *, footer *")].filter(
+      (element) => shown(element) && element.getBoundingClientRect().right > document.documentElement.clientWidth + 1);
+    faults.push(`${over} px too wide: ${wide.slice(0, 3).map((element) => element.outerHTML.slice(0, 120)).join(" | ")}`);
+  }
+  return faults;
+}"""
+
+
+def test_every_page_is_in_order(
+    new_context: Callable[..., object], another: object, shop: object, inbox: Inbox, demo_app: Callable[[str], App]
+) -> None:
+    def come() -> Visitor:
+        return Visitor(new_context(viewport=SMALLEST).new_page(), js=True, url=shop.url, inbox=inbox)
+
+    faults = [f"{name}: {fault}" for name, page in tour(come(), come(), demo_app, inbox) for fault in _faults(name, page)]
+    assert not faults, "\n".join(faults)
+
+
+def _faults(name: str, page: Page) -> list[str]:
+    found: list[str] = page.evaluate(FAULTS)
+    # Django's own pages are not made for phones this small.
+    return [fault for fault in found if not (name.startswith("admin") and "too wide" in fault)]

@@ -1,0 +1,154 @@
+"""The main path with real carriers: Twilio's API and a mail server, spoken by servers of our own; no demo inbox."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import BrowserContext, Response
+
+from tests.browser.stack import Stack, code_in, soon
+from tests.browser.visitor import DEMO_PASSWORD, Visitor, new_phone
+from tests.embedded.test_run import free_port
+from tests.servers import smtp, twilio
+from tests.servers.smtp import SmtpServer
+from tests.servers.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioServer
+
+
+class Carriers:
+    """What the two servers were given, read as `Inbox` reads the demo's."""
+
+    def __init__(self, texts: TwilioServer, mails: SmtpServer) -> None:
+        self.texts, self.mails = texts, mails
+        self._read: set[str] = set()
+
+    def code(self, to: str, about: str = "") -> str:
+        return code_in(self.message(to, f"code to {about}"))
+
+    def message(self, to: str, about: str) -> str:
+        return soon(lambda: self._next(to, about), f"no message to {to} about {about!r}")
+
+    def _next(self, to: str, about: str) -> str | None:
+        carried = [(text.sid, text.to, text.body) for text in self.texts.messages]
+        carried += [
+            (str(mail.message["Message-ID"]), mail.recipients[0], f"{mail.subject}\n{mail.text}")
+            for mail in self.mails.messages
+        ]
+        for name, recipient, text in carried:
+            if recipient == to and name not in self._read and about.lower() in text.lower():
+                self._read.add(name)
+                return text
+        return None
+
+
+@pytest.fixture(scope="module")
+def carriers() -> Iterator[Carriers]:
+    with TwilioServer() as texts, SmtpServer() as mails:
+        yield Carriers(texts, mails)
+
+
+@pytest.fixture(scope="module")
+def real_shop(browser: object, carriers: Carriers) -> Iterator[Stack]:
+    stack = Stack(
+        port=free_port(),
+        DEMO="0",
+        TWILIO_ACCOUNT_SID=ACCOUNT_SID,
+        TWILIO_AUTH_TOKEN=AUTH_TOKEN,
+        TWILIO_FROM="+15017122661",
+        TWILIO_API_URL=carriers.texts.url,
+        EMAIL_URL=carriers.mails.url,
+    )
+    with ExitStack() as ending:
+        ending.callback(stack.stop)
+        # A worker that waits for a carrier would be waited for.
+        ending.callback(carriers.texts.reset)
+        ending.callback(carriers.mails.reset)
+        stack.manage("demo", DEMO="1")
+        yield stack
+
+
+@pytest.fixture
+def buyer(new_context: Callable[..., BrowserContext], real_shop: Stack, carriers: Carriers) -> Visitor:
+    return Visitor(new_context().new_page(), js=True, url=real_shop.url, inbox=carriers)
+
+
+def test_sign_up_and_pay_by_text_through_twilio(buyer: Visitor, carriers: Carriers, real_shop: Stack) -> None:
+    phone = new_phone()
+    buyer.sign_up(phone, "Tom Text")
+    buyer.put_into_cart("garden-twine")
+    buyer.go_to_checkout()
+    buyer.say_where_to()
+    buyer.ask_to_approve()
+    text = carriers.message(phone, "code to pay")
+    message = carriers.texts.messages[-1]
+    assert message.body == text
+    assert message.segments == 1
+    assert message.from_ == "+15017122661"
+    assert 0 < (message.validity_period or 0) <= 300
+    assert (message.status_callback or "").startswith(f"{real_shop.url}/hooks/twilio/status/?message=")
+    buyer.sees(re.compile("Handed to the carrier"))
+
+    assert carriers.texts.post_status(message.sid, "delivered", signature="forged").status_code == 403
+    for status in ("sent", "delivered", "sent"):  # the last one late, and out of order
+        assert carriers.texts.post_status(message.sid, status).status_code == 204
+    buyer.sees(re.compile("^Delivered"))
+
+    buyer.type_code(code_in(text))
+    buyer.pay()
+    order = buyer.order_code()
+    assert order in carriers.message(phone, "is paid")
+
+
+def test_nobody_waits_for_a_carrier_that_hangs(
+    new_context: Callable[..., BrowserContext], carriers: Carriers, real_shop: Stack
+) -> None:
+    """Password, code, the code by another way, approval and payment, each asked of a shop whose carriers say nothing.
+
+    A machine that is doing something else for a moment gets a second chance.
+    """
+    times: dict[str, float] = {}
+    for _ in range(2):
+        ada = Visitor(new_context(js=False).new_page(), js=False, url=real_shop.url, inbox=carriers)
+        times = _buy_while_carriers_hang(ada, carriers)
+        if max(times.values()) < 1.0:
+            return
+    pytest.fail(f"seconds: {times}")
+
+
+def _buy_while_carriers_hang(ada: Visitor, carriers: Carriers) -> dict[str, float]:
+    email = "ada@example.org"
+    hangs = carriers.texts.behaviour = twilio.Hang(30)
+    times: dict[str, float] = {}
+
+    def timed(name: str, action: Callable[[], object]) -> None:
+        answers: list[Response] = []
+        ada.page.on("response", answers.append)
+        action()
+        ada.page.remove_listener("response", answers.append)
+        posts = [answer for answer in answers if answer.request.method == "POST"]
+        assert posts, name
+        timing = posts[0].request.timing
+        times[name] = (timing["responseStart"] - timing["requestStart"]) / 1000
+
+    ada.put_into_cart("garden-twine")
+    before = len(carriers.texts.requests)
+    timed("password", lambda: ada.type_password(email, DEMO_PASSWORD))
+    ada.title("Confirm it’s you")
+    carriers.texts.wait_for_requests(before + 1, timeout=20)  # so it is hanging now
+    timed("another way", lambda: ada.button(re.compile("^E-mail a code")).click())
+    code = carriers.code(email, "sign in")
+    timed("code", lambda: ada.type_code(code))
+    ada.go_to_checkout()
+    ada.say_where_to()
+    timed("asking for the approval", ada.ask_to_approve)
+    carriers.texts.wait_for_requests(before + 2, timeout=20)
+    ada.button(re.compile("^E-mail a code")).click()
+    code = carriers.code(email, "pay")
+    carriers.mails.behaviour = smtp.Hang(30)  # the confirmation won't leave, which is nobody's business here
+    timed("approval", lambda: ada.type_code(code))
+    timed("payment", ada.pay)
+    ada.order_code()
+    assert carriers.texts.behaviour is hangs
+    carriers.texts.reset()
+    carriers.mails.reset()
+    return times
