@@ -56,6 +56,7 @@ def make_backup_codes(user: Any) -> list[str]:
     """Replace the person's backup codes by ten new ones. They are returned here, and never again."""
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(COUNT)]
     with transaction.atomic():
+        type(user).objects.select_for_update().get(pk=user.pk)  # a double tap makes them twice, one after the other
         BackupCodeSet.objects.filter(user=user).delete()
         made = BackupCodeSet.objects.create(user=user, name="backup codes")
         BackupCode.objects.bulk_create(BackupCode(set=made, digest=_digest(code, made.salt)) for code in codes)

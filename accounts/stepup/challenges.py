@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Least
 from django.utils import timezone
@@ -125,37 +125,31 @@ def begin(
         expires_at__gt=now,
         attempts_left__gt=0,
     )
-    for _try in range(5):
-        try:
-            with transaction.atomic():
-                if alive := same.first():
-                    if alive.next_path != next_path:  # asked from another page: that is where the person wants to go
-                        same.update(next_path=next_path)
-                        alive.next_path = next_path
-                    return alive
-                mine.update(state=State.SUPERSEDED)
-                challenge = Challenge.objects.create(
-                    user=asker.user,
-                    contact=asker.contact,
-                    decoy=decoy,
-                    browser=asker.browser,
-                    purpose=purpose,
-                    context_digest=digest,
-                    summary=dict(summary or {}),
-                    next_path=next_path,
-                    credentials=credentials,
-                    factor=chosen,
-                    device_id=device_id,
-                    code_key=codes.current_key_id(),
-                    attempts_left=settings.CODE_ATTEMPTS,
-                    requested_at=now,
-                    expires_at=now + settings.CHALLENGE_LIFE,
-                )
-            break
-        except IntegrityError:
-            continue  # another request of this browser was faster: its challenge serves, or is replaced
-    else:
-        raise ChallengeOver
+    with transaction.atomic():
+        _one_at_a_time(asker.browser, purpose)
+        if alive := same.first():
+            if alive.next_path != next_path:  # asked from another page: that is where the person wants to go
+                same.update(next_path=next_path)
+                alive.next_path = next_path
+            return alive
+        mine.update(state=State.SUPERSEDED)
+        challenge = Challenge.objects.create(
+            user=asker.user,
+            contact=asker.contact,
+            decoy=decoy,
+            browser=asker.browser,
+            purpose=purpose,
+            context_digest=digest,
+            summary=dict(summary or {}),
+            next_path=next_path,
+            credentials=credentials,
+            factor=chosen,
+            device_id=device_id,
+            code_key=codes.current_key_id(),
+            attempts_left=settings.CODE_ATTEMPTS,
+            requested_at=now,
+            expires_at=now + settings.CHALLENGE_LIFE,
+        )
     if factor_of(chosen).channel:
         try:
             send(challenge, asker=asker, factor=chosen, now=now)
@@ -338,6 +332,16 @@ def is_over(challenge: Challenge, now: datetime) -> bool:
 def credentials_of(user: User | None) -> str:
     """A hash of the password's hash: changes with the password, tells nothing of it."""
     return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest() if user else ""
+
+
+def _one_at_a_time(browser: str, purpose: str) -> None:
+    """A lock until the end of the transaction.
+
+    Without it, of two requests at once the second sees no live challenge, waits for the first one's, replaces that,
+    and sends another code; the constraint on live challenges does not stop it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"challenge {purpose} {browser}"])
 
 
 def _check_mine(challenge: Challenge, asker: Asker) -> None:

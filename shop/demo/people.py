@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
 from accounts.factors.authenticator import Authenticator
@@ -13,7 +13,7 @@ from accounts.factors.text import Phone
 from accounts.models import Address, User
 
 PASSWORD = "demo demo demo"  # noqa: S105
-# Staff of support get their rights from being in it; it gives none in the admin.
+# Staff of support get their one right from being in it: the console. It gives none in the admin.
 SUPPORT = "Support"
 
 
@@ -94,5 +94,7 @@ def _create(person: DemoPerson) -> bool:
     if person.is_staff:
         Authenticator.objects.create(user=user, name="Demo authenticator", confirmed=True)
     if person.is_staff and not person.is_superuser:
-        user.groups.add(Group.objects.get_or_create(name=SUPPORT)[0])
+        group = Group.objects.get_or_create(name=SUPPORT)[0]
+        group.permissions.add(Permission.objects.get(content_type__app_label="delivery", codename="support_people"))
+        user.groups.add(group)
     return True

@@ -1,9 +1,8 @@
 """The demo's inbox: a phone, a mailbox and an authenticator app for everybody. It shows codes, so DEMO=1 only."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -88,7 +87,7 @@ def _codes(now: datetime) -> dict[str, Any]:
             {
                 "person": device.user,
                 "name": device.user.email,
-                "code": _code(device.seed, step),
+                "code": _code(bytes(device.seed), step),
                 "is_used": device.last_step >= step,
             }
             for device in people.authenticators()

@@ -100,7 +100,9 @@ def run(environ: Mapping[str, str]) -> None:
 
 
 def settings_for_children(environ: Mapping[str, str], port: int) -> dict[str, str]:
-    env = {"DEMO": "1", "DEBUG": "1", "LOG_LEVEL": "WARNING", **environ, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    # DEBUG stays off: who tries the shop shall see its own pages where something is wrong or missing.
+    own = {"DEMO": "1", "DEBUG": "0", "STATIC_FROM_SOURCE": "1", "LOG_LEVEL": "WARNING"}
+    env = {**own, **environ, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
     env["PYTHONWARNINGS"] = ",".join(filter(None, [environ.get("PYTHONWARNINGS"), QUIET_CELERY]))
     if not env.get("DATABASE_URL"):
         env["DATABASE_URL"] = embedded.database_url()

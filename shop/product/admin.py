@@ -78,7 +78,7 @@ class CategoryAdmin(admin.ModelAdmin):
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
-    list_display = ("name", "category", "is_published", "free")
+    list_display = ("name", "category", "is_published", "left")
     list_filter = ("is_published", "category")
     list_select_related = ("category",)
     ordering = ("name",)
@@ -92,12 +92,12 @@ class ProductAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         variants = Variant.objects.filter(product=OuterRef("pk")).order_by().values("product")
-        free = variants.annotate(free=Sum(F("on_hand") - F("reserved"))).values("free")
-        return super().get_queryset(request).annotate(free=Subquery(free))
+        left = variants.annotate(left=Sum(F("on_hand") - F("reserved"))).values("left")
+        return super().get_queryset(request).annotate(left=Subquery(left))
 
-    @admin.display(description=_("free stock"), ordering="free")
-    def free(self, product: Any) -> int:
-        return product.free or 0
+    @admin.display(description=_("free stock"), ordering="left")
+    def left(self, product: Any) -> int:
+        return product.left or 0
 
 
 @admin.register(Variant)

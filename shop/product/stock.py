@@ -113,8 +113,8 @@ def release_lapsed(now: datetime | None = None, limit: int = 500) -> int:
 
 def available_now(variant_id: int, now: datetime | None = None, holder: UUID | None = None) -> int:
     """What the holder can have this moment. Lapsed holds are ignored, though they may not be swept yet."""
-    on_sale = Variant.objects.filter(pk=variant_id, is_active=True).with_free(holder=holder, now=now)
-    return on_sale.values_list("free", flat=True).first() or 0
+    variant = Variant.objects.filter(pk=variant_id, is_active=True).with_free(holder=holder, now=now).first()
+    return int(variant.free) if variant else 0
 
 
 def _held(holder: UUID) -> dict[int, Hold]:

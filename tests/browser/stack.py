@@ -72,7 +72,8 @@ class Stack:
 
     def python(self, code: str) -> str:
         """Run a line in the shop's shell, where a test needs what no page does: an hour gone by, the last of a shelf."""
-        return self.manage("shell", "--verbosity=0", "--command", code)
+        more = "from django.db.models import F; from django.utils import timezone; "
+        return self.manage("shell", "--verbosity=0", "--command", more + code)
 
     def stop(self) -> None:
         """Ctrl-C, and nothing may be left."""

@@ -133,7 +133,7 @@ def test_a_code_is_sent_again_but_not_at_once(visitor: Visitor, inbox: Inbox, sh
         visitor.sees(re.compile("You can ask again in 0:[0-3][0-9]"))
         visitor.page.clock.fast_forward(31_000)
         visitor.sees("You can ask again now.")
-    with visitor.page.expect_response("**/resend/") as answer:
+    with visitor.page.expect_response("**/send/") as answer:
         visitor.button("Send it again").click()
     assert answer.value.status == 429
     visitor.sees("A code is on its way. You can ask again in")

@@ -4,8 +4,11 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from shop.cart.models import Cart
 from shop.product.models import Category, Hold, Product, Variant
 from shop.product.stock import HOLD_LIFE, OutOfStock, place_hold, release_hold, release_lapsed, take_held
 from tests.conftest import in_threads
@@ -60,10 +63,16 @@ def test_control_reserving_after_looking_oversells(cups):
 
 
 def test_twenty_holds_of_one_checkout_are_one(cups):
-    """A double tap, two tabs: what is reserved is what is held."""
+    """A double tap, two tabs: what is reserved is what is held, since each locks the cart first."""
     Variant.objects.update(on_hand=100)
-    holder = uuid4()
-    results = in_threads(20, lambda n: place_hold(holder, {cups[0].pk: 2}))
+    cart, holder = Cart.objects.create(), uuid4()
+
+    def hold(_number):
+        with transaction.atomic():
+            Cart.objects.select_for_update().get(pk=cart.pk)
+            return place_hold(holder, {cups[0].pk: 2})
+
+    results = in_threads(20, hold)
     assert not [result for result in results if isinstance(result, Exception)]
     assert Hold.objects.get().quantity == 2
     assert numbers(cups[0]) == (100, 2)
@@ -160,3 +169,42 @@ def test_sales_and_holds_of_two_things_at_once_end(cups):
         assert not [result for result in results if isinstance(result, Exception)]
         assert all(reserved_is_what_is_held(cup) for cup in cups)
         release_lapsed(timezone.now() + timedelta(hours=2))
+
+
+def test_a_sale_takes_its_rows_in_primary_key_order(cups):
+    """Else a sale that gives back the rest of its hold and a hold of both things wait for each other for ever."""
+    holder = uuid4()
+    Variant.objects.update(on_hand=5)
+    small, middle = (cup.pk for cup in cups)
+    place_hold(holder, {small: 2, middle: 2})
+    with CaptureQueriesContext(connection) as queries:
+        take_held(holder, {middle: 1})
+    changed = [query["sql"] for query in queries if query["sql"].startswith('UPDATE "product_variant"')]
+    assert [int(sql.split('"id" = ')[1].split(" ")[0].rstrip(")")) for sql in changed] == [small, middle]
+    assert [numbers(cup) for cup in cups] == [(5, 0), (4, 0)]
+
+
+class TestALapsedHoldOfOnesOwn:
+    """It still reserves what it names until it is swept, so it can't be given back and counted on at once."""
+
+    @pytest.fixture
+    def holder(self, cups):
+        holder = uuid4()
+        place_hold(holder, {cups[0].pk: 1}, timezone.now() - HOLD_LIFE)
+        return holder
+
+    def test_it_does_not_make_two_out_of_one(self, cups, holder):
+        with pytest.raises(OutOfStock) as out:
+            place_hold(holder, {cups[0].pk: 2})
+        assert out.value.missing == {cups[0].pk: 1}
+        assert reserved_is_what_is_held(cups[0])
+
+    def test_nor_does_a_sale(self, cups, holder):
+        with pytest.raises(OutOfStock) as out:
+            take_held(holder, {cups[0].pk: 2})
+        assert out.value.missing == {cups[0].pk: 1}
+        assert numbers(cups[0]) == (1, 1)
+
+    def test_it_is_renewed(self, cups, holder):
+        assert place_hold(holder, {cups[0].pk: 1}) > timezone.now()
+        assert numbers(cups[0]) == (1, 1)

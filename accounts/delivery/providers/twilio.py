@@ -49,11 +49,8 @@ class _HttpClient(TwilioHttpClient):
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         url = url.replace("https://api.twilio.com", settings.TWILIO_API_URL.rstrip("/"), 1)
         response = super().request(method, url, *args, **kwargs)
-        if response.status_code in (
-            429,
-            503,
-        ):  # "not now": turned away at the door; the client's errors lose the header
-            raise NotTaken(_seconds(response))
+        if response.status_code in (429, 503):
+            raise NotTaken(_seconds(response))  # turned away at the door; the client's own errors lose the header
         return response
 
 

@@ -1,0 +1,7 @@
+import pytest
+
+
+@pytest.fixture
+def demo(settings):
+    settings.DEMO = True
+    settings.ROOT_URLCONF = "tests.shop.demo.urls"
