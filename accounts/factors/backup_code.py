@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from django_otp.models import Device
 
 from accounts.factors.base import Factor, Strength
+from accounts.models import User
 
 COUNT = 10
 LENGTH = 10  # characters of 5 bits: 50 bits each, behind argon2id
@@ -56,7 +57,8 @@ def make_backup_codes(user: Any) -> list[str]:
     """Replace the person's backup codes by ten new ones. They are returned here, and never again."""
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(COUNT)]
     with transaction.atomic():
-        type(user).objects.select_for_update().get(pk=user.pk)  # a double tap makes them twice, one after the other
+        # A double tap makes them twice, one after the other.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         BackupCodeSet.objects.filter(user=user).delete()
         made = BackupCodeSet.objects.create(user=user, name="backup codes")
         BackupCode.objects.bulk_create(BackupCode(set=made, digest=_digest(code, made.salt)) for code in codes)

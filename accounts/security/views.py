@@ -97,7 +97,7 @@ def _enrol(request: HttpRequest, form: AuthenticatorForm) -> HttpResponse:
             _("That is not the code the app shows now. Wait for the next one; check that the phone’s clock is right."),
         )
     except attempts.FactorResting as resting:
-        until = time_format(localtime(resting.until), "TIME_FORMAT")
+        until = time_format(localtime(resting.until), "H:i")
         form.add_error("code", _("Too many wrong codes. Please try again at %(time)s.") % {"time": until})
     except services.NothingPending:
         messages.info(request, _("That QR code is too old. Here is a new one: please scan it again."))

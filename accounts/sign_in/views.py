@@ -55,7 +55,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _form_page(request, "sign_in/sign_in.html", form)
     except TooManyPasswords as many:
         words = _("Too many passwords were tried. Please wait until %(time)s, or choose a new password below.")
-        form.add_error(None, words % {"time": time_format(localtime(many.until), "TIME_FORMAT")})
+        form.add_error(None, words % {"time": time_format(localtime(many.until), "H:i")})
         return _form_page(request, "sign_in/sign_in.html", form, status=429)
     asker = Asker(browser=browser_of(request), user=user, ip=client_ip(request))
     return _ask_for_proof(request, asker)

@@ -153,8 +153,8 @@ def begin(
     if factor_of(chosen).channel:
         try:
             send(challenge, asker=asker, factor=chosen, now=now)
-        except (TooSoon, NoMoreSends):
-            pass  # the page says so, and offers what is left
+        except (TooSoon, NoMoreSends, ChallengeOver):
+            pass  # the page says so, and offers what is left; it is over if another tab asked for something else
     return challenge
 
 

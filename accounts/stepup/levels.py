@@ -46,6 +46,7 @@ def has_staff_level(request: HttpRequest) -> bool:
     return bool(
         request.user.is_active
         and request.user.is_staff
+        and getattr(request.user, "otp_device", None)  # django-otp's: the authenticator is still there
         and level
         and level.strength >= Strength.AUTHENTICATOR
         and timezone.now() - level.at < policy.STAFF_LEVEL_LIFE

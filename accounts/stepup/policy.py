@@ -131,4 +131,4 @@ def _rests(offer: Offer, user: Any, purpose: str, now: datetime) -> str:
 
 
 def _time(moment: datetime) -> str:
-    return date_format(localtime(moment), "DATETIME_FORMAT")
+    return date_format(localtime(moment), "j F Y, H:i")

@@ -195,6 +195,8 @@ def delivery_state(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     if "HX-Request" not in request.headers:
         return redirect("stepup:challenge", found.pk)
     context = _sending_context(found)
+    if context["message"] and context["message"].state == State.FAILED:
+        context["alternatives"] = _alternatives(found)
     # A state is read out once, when it is new; the seconds that pass are only seen.
     context["news"] = context["message"] is not None and request.GET.get("seen") != context["message"].state
     return render(request, "stepup/_delivery_state.html", context)

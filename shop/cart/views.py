@@ -8,11 +8,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.middleware import HtmxDetails
 
 from shop.cart import services
 from shop.cart.forms import AddForm, LineForm, UpdateForm
 from shop.cart.models import Cart
 from shop.product.models import Product
+
+
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
 
 
 @login_not_required
@@ -25,7 +30,7 @@ def detail(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_POST
-def add(request: HttpRequest) -> HttpResponse:
+def add(request: HtmxRequest) -> HttpResponse:
     form = AddForm(request.POST)
     if not form.is_valid():
         return _not_added(request, _first_error(form))
@@ -48,7 +53,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_POST
-def update(request: HttpRequest) -> HttpResponse:
+def update(request: HtmxRequest) -> HttpResponse:
     cart = services.cart_of(request.session, request.user)
     form = UpdateForm(request.POST)
     if cart is None:
@@ -68,7 +73,7 @@ def update(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_POST
-def remove(request: HttpRequest) -> HttpResponse:
+def remove(request: HtmxRequest) -> HttpResponse:
     cart = services.cart_of(request.session, request.user)
     form = LineForm(request.POST)
     if cart and form.is_valid():
@@ -86,7 +91,7 @@ def _shown(cart: Cart | None) -> dict[str, Any]:
     }
 
 
-def _changed(request: HttpRequest, cart: Cart | None, error: str = "", variant_id: int | None = None) -> HttpResponse:
+def _changed(request: HtmxRequest, cart: Cart | None, error: str = "", variant_id: int | None = None) -> HttpResponse:
     """The cart as it is now: the part of the page for htmx, else the page, at its own address if all went well."""
     if error:
         messages.error(request, error)
@@ -97,7 +102,7 @@ def _changed(request: HttpRequest, cart: Cart | None, error: str = "", variant_i
     return render(request, template, _shown(cart) | focus, status=422 if error else 200)
 
 
-def _not_added(request: HttpRequest, words: str, product: Product | None = None) -> HttpResponse:
+def _not_added(request: HtmxRequest, words: str, product: Product | None = None) -> HttpResponse:
     template = "cart/_not_added.html" if request.htmx else "cart/not_added.html"
     return render(request, template, {"words": words, "product": product}, status=422)
 

@@ -1,9 +1,9 @@
 """The demo's inbox: a phone, a mailbox and an authenticator app for everybody. It shows codes, so DEMO=1 only."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -25,9 +26,9 @@ MOST_MESSAGES = 40
 MOST_RECIPIENTS = 12
 
 
-def demo_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def demo_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     @wraps(view)
-    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if not settings.DEMO:
             raise Http404
         return view(request, **kwargs)
@@ -56,9 +57,10 @@ def codes(request: HttpRequest) -> HttpResponse:
 
 @demo_only
 @csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": [SELF], "sandbox": True})
-def html(request: HttpRequest, message_id: UUID) -> HttpResponse:
+def html(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """An e-mail as its author laid it out: without scripts, forms and an origin."""
-    return HttpResponse(get_object_or_404(DemoMessage.objects.exclude(html=""), pk=message_id).html)
+    message = get_object_or_404(DemoMessage.objects.exclude(html=""), pk=kwargs["message_id"])
+    return HttpResponse(message.html)
 
 
 def _messages(request: HttpRequest) -> dict[str, Any]:

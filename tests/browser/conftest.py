@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.loud import browser_program, oathtool
-from tests.browser.stack import App, Inbox, Stack
+from tests.browser.stack import App, Inbox, Stack, what_the_shops_said
 from tests.browser.visitor import Visitor
 from tests.browser.watch import Watch
 from tests.embedded.test_run import free_port
@@ -79,7 +79,7 @@ def js(request: pytest.FixtureRequest) -> bool:
 def watch() -> Iterator[Watch]:
     watch = Watch()
     yield watch
-    assert not watch.problems, "\n".join(watch.problems)
+    assert not watch.problems, "\n".join([*watch.problems, what_the_shops_said()])
 
 
 @pytest.fixture

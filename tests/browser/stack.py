@@ -22,6 +22,14 @@ from tests.embedded.conftest import all_ended, environment, wait_until
 PATIENCE = 30.0  # seconds; a busy machine is no failure
 
 
+running: list["Stack"] = []
+
+
+def what_the_shops_said() -> str:
+    """The last lines of the web servers and workers that run, for those who look for the cause of something."""
+    return "\n".join(stack.said[-6000:] for stack in running)
+
+
 class Stack:
     """Web server, worker, beat, database and broker, until `stop()`."""
 
@@ -48,7 +56,9 @@ class Stack:
         self._reader.start()
         if not self._ready.wait(120) or self.process.poll() is not None:
             self.process.kill()
+            shutil.rmtree(self.var, ignore_errors=True)
             raise AssertionError(f"it did not start:\n{self.said}")
+        running.append(self)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -77,6 +87,7 @@ class Stack:
 
     def stop(self) -> None:
         """Ctrl-C, and nothing may be left."""
+        running.remove(self)
         try:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(PATIENCE)

@@ -109,13 +109,13 @@ def test_a_missing_python_is_one_line(tmp_path: Path) -> None:
 class Shop:
     """`make run`, as far as the panel; ended at the end of the `with`, whatever happened in it."""
 
-    def __init__(self, var: Path, port: int) -> None:
+    def __init__(self, var: Path, port: int, **more: str) -> None:
         self.port = port
         self.said = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "shop.embedded.run"],
             cwd=CHECKOUT,
-            env=environment(var, PORT=str(port)),
+            env=environment(var, PORT=str(port), **more),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -157,12 +157,12 @@ def test_it_runs_ends_when_told_and_leaves_nothing(var: Path) -> None:
 
 def test_after_kill_9_it_starts_again_and_a_dead_child_ends_all_of_it(var: Path) -> None:
     port = free_port()
-    with Shop(var, port) as first:
+    with Shop(var, port, DEMO="0") as first:
         first.process.kill()
         first.rest()
     assert processes.is_alive(var / "test" / "web.lock")  # left over, and still on the port
 
-    with Shop(var, port) as second:
+    with Shop(var, port, DEMO="0") as second:
         assert second.status() == 200
         os.kill(int((var / "test" / "worker.lock").read_text()), signal.SIGKILL)
         assert "make run: worker ended by itself (exit code -9)" in second.rest()

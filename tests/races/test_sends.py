@@ -66,7 +66,7 @@ class TestBegin:
         assert Message.objects.count() == 1
 
     def test_two_orders_at_once_in_one_browser_leave_one_live(self, ada, asker, order):
-        """Two tabs ask for different things: the later one stands, and neither is an error."""
+        """Two tabs ask for different things: the last one stands, the others are over, and none is an error."""
 
         def begin(number):
             return challenges.begin(
