@@ -34,7 +34,7 @@ TAX_RATE = Decimal("0.19")  # included in every price
 
 # --- databases -------------------------------------------------------------------------------------------------------
 
-if "DATABASE_URL" in env:
+if env("DATABASE_URL", default=""):
     DATABASES = {"default": env.db("DATABASE_URL")}
 else:
     from shop import embedded
@@ -183,6 +183,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
     "visibility_timeout": 120,
+    "max_retries": 0,  # else whoever asks for a code waits six seconds for a broker that is down; the sweep retries
     "socket_connect_timeout": 0.5,
     "socket_timeout": 5,
 }

@@ -55,8 +55,8 @@ def queue_message(
     return message
 
 
-def enqueue(message_id: UUID, kind: str) -> None:
-    """Tell a worker. With the broker down the row stays queued, and the sweep tells one later."""
+def enqueue(message_id: UUID, kind: str) -> bool:
+    """Tell a worker. With the broker down (then False) the row stays queued, and the sweep tells one later."""
     from accounts.delivery.tasks import hand_over
 
     code = kind in (Message.Kind.CODE, Message.Kind.EXPLANATION)
@@ -69,6 +69,8 @@ def enqueue(message_id: UUID, kind: str) -> None:
         )
     except (BrokerError, OSError):
         logger.warning("The broker is out of reach; message %s waits for the sweep.", message_id)
+        return False
+    return True
 
 
 def move(message_id: UUID, state: State, **fields: Any) -> bool:
@@ -142,7 +144,8 @@ def sweep(now: datetime | None = None) -> None:
                 writer_of(message).handed_over(message, message.handing_over_at or now)
     waiting = Message.objects.filter(state=State.QUEUED, not_before__lte=now, queued_at__lt=now - REQUEUE_AFTER)
     for message_id, kind in waiting.order_by("queued_at").values_list("pk", "kind")[:1000]:
-        enqueue(message_id, kind)
+        if not enqueue(message_id, kind):
+            break  # nor would it hear of the others
 
 
 def report(message: Message, state: State, *, reason: str = "", provider_code: str = "", provider_id: str = "") -> bool:

@@ -19,19 +19,19 @@ def describe(event: SecurityEvent) -> str:
         case Kind.SIGNED_UP:
             return _("You opened your account.")
         case Kind.SIGNED_IN if said["factor"]:
-            return _("Signed in with password and a second proof: %(factor)s.") % said
+            return _("Signed in with your password and a second proof: %(factor)s.") % said
         case Kind.PASSWORD_REFUSED:
             return _("A wrong password was typed.")
         case Kind.SIGNED_OUT:
             return _("Signed out.")
         case Kind.CODE_SENT if said["to"] and said["purpose"]:
-            return _("A code was sent to %(to)s, to %(purpose)s.") % said
+            return _("A code to %(purpose)s was sent to %(to)s.") % said
         case Kind.CODE_RESENT_BY_SUPPORT if said["to"]:
             return _("Our support sent a code again, to %(to)s.") % said
         case Kind.PROOF_PASSED if said["factor"] and said["purpose"]:
-            return _("Proof accepted (%(factor)s), to %(purpose)s.") % said
+            return _("Proof accepted to %(purpose)s: %(factor)s.") % said
         case Kind.PROOF_FAILED if said["factor"] and said["purpose"]:
-            return _("A wrong code was typed (%(factor)s), to %(purpose)s.") % said
+            return _("A wrong code was typed to %(purpose)s: %(factor)s.") % said
         case Kind.SUPPORT_LOOKED_UP:
             return _("Our support looked at your account.")
         case Kind.ORDER_APPROVED if event.detail.get("order"):

@@ -30,7 +30,9 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=browser_program(), args=QUIET.split())
 
             def come() -> Visitor:
-                return Visitor(browser.new_context(viewport=SIZES["1280"]).new_page(), js=True, url=shop.url, inbox=inbox)
+                return Visitor(
+                    browser.new_context(viewport=SIZES["1280"]).new_page(), js=True, url=shop.url, inbox=inbox
+                )
 
             def app_of(email: str) -> App:
                 return App(shop.python(f"print(Authenticator.objects.get(user__email='{email}').typed_key)"))

@@ -1,6 +1,7 @@
 """The real thing, started as `make run` starts it, with data of its own; and the inbox of its demo."""
 
 import html
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,21 @@ from tests.embedded.conftest import all_ended, environment, wait_until
 PATIENCE = 30.0  # seconds; a busy machine is no failure
 
 
+# Each line of its input is a piece of Python; each line of its output, what that printed, and how it failed.
+SHELL = """
+import contextlib, io, json, sys, traceback
+from django.db.models import F
+from django.utils import timezone
+for line in sys.stdin:
+    said, failure = io.StringIO(), None
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(json.loads(line), globals())
+        except Exception:
+            failure = traceback.format_exc()
+    print(json.dumps([said.getvalue(), failure]), flush=True)
+"""
+
 running: list["Stack"] = []
 
 
@@ -42,6 +58,7 @@ class Stack:
         # The browsers say in X-Forwarded-For who they are, as if through a proxy: to the limits they are many homes.
         self.env = environment(self.var, PORT=str(port), TRUSTED_PROXIES="1", **settings)
         self.said = ""
+        self._shell: subprocess.Popen[str] | None = None
         self.process = subprocess.Popen(
             [sys.executable, "-m", "shop.embedded.run"],
             cwd=CHECKOUT,
@@ -82,12 +99,26 @@ class Stack:
 
     def python(self, code: str) -> str:
         """Run a line in the shop's shell, where a test needs what no page does: an hour gone by, the last of a shelf."""
-        more = "from django.db.models import F; from django.utils import timezone; "
-        return self.manage("shell", "--verbosity=0", "--command", more + code)
+        if self._shell is None:  # one for all lines: it takes seconds to start
+            self._shell = subprocess.Popen(
+                [sys.executable, "manage.py", "shell", "--verbosity=0", "--command", SHELL],
+                cwd=CHECKOUT,
+                env=self.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._shell.stdin is not None and self._shell.stdout is not None
+        print(json.dumps(code), file=self._shell.stdin, flush=True)
+        said, failure = json.loads(self._shell.stdout.readline() or '["", "it ended"]')
+        assert failure is None, failure
+        return str(said).strip()
 
     def stop(self) -> None:
         """Ctrl-C, and nothing may be left."""
         running.remove(self)
+        if self._shell:
+            self._shell.communicate(timeout=PATIENCE)
         try:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(PATIENCE)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.stack import App, Inbox
+from tests.browser.stack import App, Inbox, Stack
 from tests.browser.tour import tour
 from tests.browser.visitor import Visitor
 
@@ -37,12 +37,14 @@ FAULTS = """() => {
 
 
 def test_every_page_is_in_order(
-    new_context: Callable[..., object], another: object, shop: object, inbox: Inbox, demo_app: Callable[[str], App]
+    new_context: Callable[..., BrowserContext], shop: Stack, inbox: Inbox, demo_app: Callable[[str], App]
 ) -> None:
     def come() -> Visitor:
         return Visitor(new_context(viewport=SMALLEST).new_page(), js=True, url=shop.url, inbox=inbox)
 
-    faults = [f"{name}: {fault}" for name, page in tour(come(), come(), demo_app, inbox) for fault in _faults(name, page)]
+    faults = [
+        f"{name}: {fault}" for name, page in tour(come(), come(), demo_app, inbox) for fault in _faults(name, page)
+    ]
     assert not faults, "\n".join(faults)
 
 

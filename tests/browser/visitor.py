@@ -95,7 +95,9 @@ class Visitor:
         self.open_menu()
         self.page.get_by_role("banner").get_by_role("link", name="Security").click()
         self.title("Account security")
-        self.page.get_by_role("listitem").filter(has_text="Authenticator app").get_by_role("link", name="Set up").click()
+        self.page.get_by_role("listitem").filter(has_text="Authenticator app").get_by_role(
+            "link", name="Set up"
+        ).click()
         return self.confirm_app()
 
     def confirm_app(self) -> tuple[App, list[str], str]:

@@ -49,7 +49,7 @@ def carrier(monkeypatch):
 @pytest.fixture
 def enqueued(monkeypatch):
     told: list[Any] = []
-    monkeypatch.setattr(services, "enqueue", lambda message_id, kind: told.append(message_id))
+    monkeypatch.setattr(services, "enqueue", lambda message_id, kind: told.append(message_id) or True)
     return told
 
 

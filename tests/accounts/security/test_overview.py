@@ -79,7 +79,7 @@ def test_every_event_is_a_sentence_whatever_its_detail(db, kind):
 
 def test_events_are_told_in_plain_words(db):
     sent = SecurityEvent(kind=Kind.CODE_SENT, detail={"purpose": "pay", "factor": "text", "to": "+49 ••• ••78"})
-    assert describe(sent) == "A code was sent to +49 ••• ••78, to approve a payment."
+    assert describe(sent) == "A code to approve a payment was sent to +49 ••• ••78."
     added = SecurityEvent(kind=Kind.FACTOR_ADDED, detail={"factor": "authenticator", "name": "my phone"})
     assert describe(added) == "A way to prove it is you was added: Authenticator app “my phone”."
 
