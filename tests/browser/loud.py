@@ -28,7 +28,7 @@ def _give_up(reason: str) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """A plugin and no conftest.py: with xdist the process that writes the summary loads the conftest.py of no subfolder."""
+    """Here and not in the conftest.py: with xdist, the process that writes the summary loads none of a subfolder."""
     reasons = {
         str(report.longrepr[2]).partition(SAID)[2].strip()
         for report in terminalreporter.stats.get("skipped", [])

@@ -98,7 +98,7 @@ class Stack:
         return done.stdout.strip()
 
     def python(self, code: str) -> str:
-        """Run a line in the shop's shell, where a test needs what no page does: an hour gone by, the last of a shelf."""
+        """Run a line in the shop's shell, for what no page does: half a minute gone by, the last of a shelf."""
         if self._shell is None:  # one for all lines: it takes seconds to start
             self._shell = subprocess.Popen(
                 [sys.executable, "manage.py", "shell", "--verbosity=0", "--command", SHELL],

@@ -22,7 +22,7 @@ from tests.servers.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioServer
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def until(true: Callable[[], Any], seconds: float = 30) -> Any:
+def until(true: Callable[[], Any], seconds: float = 20) -> Any:
     """What `true()` gives as soon as it is true; an AssertionError if it does not become so."""
     deadline = time.monotonic() + seconds
     while not (found := true()):

@@ -11,8 +11,8 @@ from django_otp.oath import TOTP
 
 from accounts.factors.authenticator import STEP, Authenticator
 from accounts.models import User
-from accounts.stepup.codes import derive_code
 from accounts.stepup.models import Challenge
+from tests.codes import code_of
 from tests.people import PASSWORD
 
 
@@ -23,15 +23,6 @@ def browser_of(client: Client) -> str:
 def challenge_of(client: Client) -> Challenge:
     """The newest challenge of this browser."""
     return Challenge.objects.filter(browser=browser_of(client)).latest("requested_at")
-
-
-def code_of(challenge: Challenge) -> str:
-    """The code as its message says it."""
-    return derive_code(challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest))
-
-
-def wrong_code(challenge: Challenge) -> str:
-    return f"{(int(code_of(challenge)) + 1) % 1_000_000:06d}"
 
 
 def app_code(user: User, moment: datetime | None = None, steps: int = 0) -> str:

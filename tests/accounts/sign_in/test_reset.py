@@ -12,16 +12,9 @@ from accounts.factors.email import Mailbox
 from accounts.models import SecurityEvent, User
 from accounts.stepup import policy
 from accounts.stepup.models import Grant, Purpose
-from tests.accounts.sign_in.steps import (
-    challenge_of,
-    choose,
-    code_of,
-    is_signed_in,
-    sign_in,
-    type_code,
-    type_password,
-)
+from tests.accounts.sign_in.steps import challenge_of, choose, is_signed_in, sign_in, type_code, type_password
 from tests.accounts.sign_in.test_sign_up import strip_tokens
+from tests.codes import code_of
 from tests.people import PASSWORD
 
 NEW = "another whale of a password"

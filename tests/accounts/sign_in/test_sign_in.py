@@ -15,17 +15,8 @@ from accounts.models import SecurityEvent, User
 from accounts.sign_in import passwords
 from accounts.stepup import levels
 from accounts.stepup.models import Challenge, Grant, Purpose
-from tests.accounts.sign_in.steps import (
-    app_code,
-    challenge_of,
-    choose,
-    code_of,
-    is_signed_in,
-    sign_in,
-    type_code,
-    type_password,
-    wrong_code,
-)
+from tests.accounts.sign_in.steps import app_code, challenge_of, choose, is_signed_in, sign_in, type_code, type_password
+from tests.codes import code_of, wrong_code_of
 from tests.people import PASSWORD
 
 Kind = SecurityEvent.Kind
@@ -404,7 +395,7 @@ def test_signing_out_ends_the_session(client, ben):
 def test_five_wrong_codes_end_the_challenge_and_a_new_one_may_be_asked_for(client, ben):
     type_password(client, "ben@example.org")
     challenge = challenge_of(client)
-    answers = [type_code(client, wrong_code(challenge)) for _ in range(5)]
+    answers = [type_code(client, wrong_code_of(challenge)) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [422, 422, 422, 422, 410]
     assert "You can try 4 more times." in answers[0].content.decode()
     assert type_code(client).status_code == 410

@@ -11,7 +11,8 @@ from accounts.factors.text import Phone
 from accounts.models import SecurityEvent, User
 from accounts.sign_in import services
 from accounts.stepup.models import Challenge, Grant
-from tests.accounts.sign_in.steps import challenge_of, code_of, is_signed_in, type_code
+from tests.accounts.sign_in.steps import challenge_of, is_signed_in, type_code
+from tests.codes import code_of
 
 GOOD = "a whale of a password"
 

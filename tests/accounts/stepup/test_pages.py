@@ -14,16 +14,8 @@ from accounts.factors.backup_code import make_backup_codes
 from accounts.models import SecurityEvent
 from accounts.stepup import messages
 from accounts.stepup.models import Challenge, Purpose
-from tests.accounts.sign_in.steps import (
-    challenge_of,
-    choose,
-    code_of,
-    is_signed_in,
-    sign_in,
-    type_code,
-    type_password,
-    wrong_code,
-)
+from tests.accounts.sign_in.steps import challenge_of, choose, is_signed_in, sign_in, type_code, type_password
+from tests.codes import code_of, wrong_code_of
 
 
 def page_of(client):
@@ -127,7 +119,7 @@ def test_leading_zeros_are_kept(client, ben, monkeypatch, deliver):
 
 def test_the_last_wrong_code_ends_it_and_a_new_one_is_offered(asking_ben):
     challenge = challenge_of(asking_ben)
-    answers = [type_code(asking_ben, wrong_code(challenge)) for _ in range(5)]
+    answers = [type_code(asking_ben, wrong_code_of(challenge)) for _ in range(5)]
     assert answers[-1].status_code == 410
     page = answers[-1].content.decode()
     assert "This code is over" in page
@@ -150,7 +142,7 @@ def test_a_resting_factor_is_told_and_the_others_stay(client, ada, time_machine)
         type_password(browser, "ada@example.org")
         assert choose(browser, "text").status_code == 302
         challenge = challenge_of(browser)
-        answers = [type_code(browser, wrong_code(challenge)) for _ in range(4)]
+        answers = [type_code(browser, wrong_code_of(challenge)) for _ in range(4)]
     assert "Too many wrong codes. This way rests for" in answers[-1].content.decode()
     assert "E-mail a code to" in answers[-1].content.decode()
     assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.FACTOR_RESTING).count() == 1
