@@ -1,5 +1,6 @@
 """People, where they live, and what happened to their accounts."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -48,8 +49,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
-    # After a reset by an e-mailed code, e-mail alone signs nobody in until this time (policy.py).
-    email_alone_from = models.DateTimeField(null=True, blank=True, editable=False)
+    # After a reset by an e-mailed or texted code, that factor alone proves nothing until this time (policy.py).
+    reset_factor = models.CharField(max_length=16, blank=True, editable=False)
+    reset_factor_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -76,6 +78,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         # AbstractBaseUser.clean() would turn a missing e-mail into "", which the unique constraint allows only once.
         self.email = self.email.strip().lower() if self.email else None
         self.phone = self.phone or None
+
+    def rests_after_reset(self, factor: str, now: datetime) -> bool:
+        """Was the password reset by this factor, and not long enough ago?"""
+        until = self.reset_factor_rests_until
+        return self.reset_factor == factor and until is not None and until > now
 
     def get_short_name(self) -> str:
         return self.name.split()[0] if self.name else str(self)

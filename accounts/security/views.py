@@ -52,7 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         ],
         "authenticators": Authenticator.objects.filter(user=user, confirmed=True).order_by("pk"),
         "codes_left": codes.left() if codes else 0,
-        "email_rests_until": user.email_alone_from if user.email_alone_from and user.email_alone_from > now else None,
+        "resting_factor": user.reset_factor if user.rests_after_reset(user.reset_factor, now) else "",
         "page_obj": page,
         "events": [{"at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
     }

@@ -177,11 +177,10 @@ def set_new_password(*, contact: str, password: str, browser: str, ip: str | Non
         if user is None:
             raise grants.NoGrant
         if not _has_factor(user):
-            _keep_contact(user, contact)  # now proven; and so the policy knows that e-mail alone rests
+            _keep_contact(user, contact)  # now proven; and so the policy knows that it rests
         user.set_password(password)
-        if channel_of(contact) == Channel.EMAIL:
-            user.email_alone_from = now + policy.EMAIL_REST_AFTER_RESET
-        user.save(update_fields=["password", "email_alone_from"])
+        user.reset_factor, user.reset_factor_rests_until = grant.factor, now + policy.REST_AFTER_RESET
+        user.save(update_fields=["password", "reset_factor", "reset_factor_rests_until"])
         attempts.forgive(f"user:{user.pk}")
         passwords.forgive(user)
         event = audit.record(audit.Kind.PASSWORD_CHANGED, user=user, ip=ip, factor=grant.factor)

@@ -54,7 +54,7 @@ POLICY: dict[tuple[Purpose, Person], Rule] = {
 
 STAFF_LEVEL_LIFE = timedelta(hours=12)  # how long a staff sign-in opens the admin and the support console
 NEW_PHONE_REST = timedelta(hours=72)  # a phone added to a living account does not approve payments for so long
-EMAIL_REST_AFTER_RESET = timedelta(hours=72)  # nor does e-mail alone prove anything after an e-mailed reset
+REST_AFTER_RESET = timedelta(hours=72)  # nor does the factor that reset the password prove anything for so long
 
 
 class NoFactor(Exception):
@@ -117,11 +117,18 @@ def _owned(user: Any) -> list[Offer]:
 
 def _rests(offer: Offer, user: Any, purpose: str, now: datetime) -> str:
     """Why this factor, strong enough as it is, does not serve at the moment; "" where it does."""
-    if offer.factor.code == "email" and user.email_alone_from and user.email_alone_from > now:
-        return _(
-            "Your password was reset by e-mail, so a code by e-mail is not enough until %(time)s. "
-            "Use another way, or wait until then."
-        ) % {"time": _time(user.email_alone_from)}
+    if user.rests_after_reset(offer.factor.code, now):
+        words = {
+            "email": _(
+                "Your password was reset by e-mail, so a code by e-mail is not enough until %(time)s. "
+                "Use another way, or wait until then."
+            ),
+            "text": _(
+                "Your password was reset by text, so a code by text is not enough until %(time)s. "
+                "Use another way, or wait until then."
+            ),
+        }
+        return words[offer.factor.code] % {"time": _time(user.reset_factor_rests_until)}
     if offer.factor.code == "text" and purpose == Purpose.PAY and offer.device.approves_payments_from > now:
         return _(
             "Your phone number is new here. To keep swapped SIM cards out, it can approve payments from %(time)s on. "

@@ -114,6 +114,10 @@ class Stack:
         assert failure is None, failure
         return str(said).strip()
 
+    def let_half_a_minute_pass(self, challenge_path: str) -> None:
+        """So that the code may be sent again."""
+        self.python(f"Challenge.objects.filter(pk='{challenge_path.split('/')[3]}').update(next_send_at=None)")
+
     def stop(self) -> None:
         """Ctrl-C, and nothing may be left."""
         running.remove(self)

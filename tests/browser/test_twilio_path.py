@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import BrowserContext, Response
+from playwright.sync_api import BrowserContext
 
 from tests.browser.stack import Stack, code_in, soon
 from tests.browser.visitor import DEMO_PASSWORD, Visitor, new_phone
@@ -102,32 +102,25 @@ def test_sign_up_and_pay_by_text_through_twilio(buyer: Visitor, carriers: Carrie
 def test_nobody_waits_for_a_carrier_that_hangs(
     new_context: Callable[..., BrowserContext], carriers: Carriers, real_shop: Stack
 ) -> None:
-    """Password, code, the code by another way, approval and payment, each asked of a shop whose carriers say nothing.
-
-    A machine that is doing something else for a moment gets a second chance.
-    """
+    """A machine that is doing something else for a moment gets a second chance."""
     times: dict[str, float] = {}
     for _ in range(2):
         ada = Visitor(new_context(js=False).new_page(), js=False, url=real_shop.url, inbox=carriers)
-        times = _buy_while_carriers_hang(ada, carriers)
+        times = _buy_while_carriers_hang(ada, carriers, real_shop)
         if max(times.values()) < 1.0:
             return
-    pytest.fail(f"seconds: {times}")
+    pytest.fail(f"it took, in seconds: {times}")
 
 
-def _buy_while_carriers_hang(ada: Visitor, carriers: Carriers) -> dict[str, float]:
+def _buy_while_carriers_hang(ada: Visitor, carriers: Carriers, shop: Stack) -> dict[str, float]:
     email = "ada@example.org"
     hangs = carriers.texts.behaviour = twilio.Hang(30)
     times: dict[str, float] = {}
 
     def timed(name: str, action: Callable[[], object]) -> None:
-        answers: list[Response] = []
-        ada.page.on("response", answers.append)
-        action()
-        ada.page.remove_listener("response", answers.append)
-        posts = [answer for answer in answers if answer.request.method == "POST"]
-        assert posts, name
-        timing = posts[0].request.timing
+        with ada.page.expect_response(lambda response: response.request.method == "POST") as answer:
+            action()
+        timing = answer.value.request.timing
         times[name] = (timing["responseStart"] - timing["requestStart"]) / 1000
 
     ada.put_into_cart("garden-twine")
@@ -135,6 +128,7 @@ def _buy_while_carriers_hang(ada: Visitor, carriers: Carriers) -> dict[str, floa
     timed("password", lambda: ada.type_password(email, DEMO_PASSWORD))
     ada.title("Confirm it’s you")
     carriers.texts.wait_for_requests(before + 1, timeout=20)  # so it is hanging now
+    shop.let_half_a_minute_pass(ada.challenge_path())
     timed("another way", lambda: ada.button(re.compile("^E-mail a code")).click())
     code = carriers.code(email, "sign in")
     timed("code", lambda: ada.type_code(code))
@@ -142,6 +136,7 @@ def _buy_while_carriers_hang(ada: Visitor, carriers: Carriers) -> dict[str, floa
     ada.say_where_to()
     timed("asking for the approval", ada.ask_to_approve)
     carriers.texts.wait_for_requests(before + 2, timeout=20)
+    shop.let_half_a_minute_pass(ada.challenge_path())
     ada.button(re.compile("^E-mail a code")).click()
     code = carriers.code(email, "pay")
     carriers.mails.behaviour = smtp.Hang(30)  # the confirmation won't leave, which is nobody's business here

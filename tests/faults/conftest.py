@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 import redis
@@ -61,12 +61,11 @@ def broker(broker_url: str) -> Iterator[str]:
 def shop_env(broker_url: str, twilio: TwilioServer, transactional_db: None) -> dict[str, str]:
     """The environment in which a process of the shop works with this test's database, broker and Twilio."""
     database = connection.settings_dict
+    options = {"host": database["HOST"], "port": str(database["PORT"])} | database["OPTIONS"]
     login = quote(database["USER"] or "") + (f":{quote(database['PASSWORD'])}" if database["PASSWORD"] else "")
-    socket = database["HOST"].startswith("/")
-    host = "" if socket else database["HOST"] + (f":{database['PORT']}" if database["PORT"] else "")
-    query = f"?host={quote(database['HOST'])}" if socket else ""
+    query = urlencode({key: options[key] for key in ("host", "port") if options[key]})
     return os.environ | {
-        "DATABASE_URL": f"postgresql://{login}@{host}/{database['NAME']}{query}",
+        "DATABASE_URL": f"postgresql://{login}@/{database['NAME']}?{query}",
         "REDIS_URL": broker_url,
         "DEMO": "0",
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,

@@ -93,7 +93,9 @@ def test_a_lost_answer_is_made_up_for(message, report):
     assert fresh(message).state == State.DELIVERED and fresh(message).provider_id == message.provider_id
 
 
-@pytest.mark.parametrize("form", [{}, {"ErrorCode": "x"}, {"ErrorCode": "٣"}, {"ErrorCode": "9" * 5000}, {"To": "\x00"}])
+@pytest.mark.parametrize(
+    "form", [{}, {"ErrorCode": "x"}, {"ErrorCode": "٣"}, {"ErrorCode": "9" * 5000}, {"To": "\x00"}]
+)
 def test_odd_fields_are_no_error(message, report, form):
     assert report("undelivered", extra=form) == 204
     assert fresh(message).state == State.FAILED
@@ -135,9 +137,7 @@ class TestTheSignature:
         settings.SECURE_SSL_REDIRECT = True
         settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
         signed = site if port_is_signed else "https://shop.example.org"
-        webhook = twilio.status_webhook(
-            message.provider_id, "delivered", url=f"{signed}{URL}?message={message.pk}"
-        )
+        webhook = twilio.status_webhook(message.provider_id, "delivered", url=f"{signed}{URL}?message={message.pk}")
         assert post(client, webhook, SERVER_NAME="app.internal", HTTP_X_FORWARDED_PROTO="https") == 204
         assert fresh(message).state == State.DELIVERED
 

@@ -37,7 +37,7 @@ def test_it_tells_what_is_missing(client, ben):
 
 def test_it_tells_how_long_e_mail_rests(client, ben):
     sign_in(client, ben)
-    ben.email_alone_from = timezone.now() + timedelta(days=2)
+    ben.reset_factor, ben.reset_factor_rests_until = "email", timezone.now() + timedelta(days=2)
     ben.save()
     assert "Your password was reset by e-mail." in client.get(URL).content.decode()
 

@@ -311,12 +311,12 @@ def test_an_account_with_a_phone_alone_proves_it(client, db):
 
 
 def test_after_a_reset_by_e_mail_an_e_mail_is_not_enough_and_the_page_says_until_when(client, ben):
-    User.objects.update(email_alone_from=timezone.now() + timedelta(hours=71))
+    User.objects.update(reset_factor="email", reset_factor_rests_until=timezone.now() + timedelta(hours=71))
     answer = type_password(client, "ben@example.org")
     assert answer.status_code == 403
     assert "was reset by e-mail" in answer.content.decode()
     assert not Message.objects.exists()
-    User.objects.update(email_alone_from=timezone.now() - timedelta(seconds=1))
+    User.objects.update(reset_factor_rests_until=timezone.now() - timedelta(seconds=1))
     assert type_password(client, "ben@example.org").status_code == 302
 
 

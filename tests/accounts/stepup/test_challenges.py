@@ -461,7 +461,9 @@ class TestWhose:
                 answer(challenge, code, **other[where])
         challenge.refresh_from_db()
         assert (challenge.state, challenge.attempts_left) == (State.LIVE, 5)
-        assert not Counter.objects.filter(scope__startswith="codes").exists() and SecurityEvent.objects.count() == before
+        assert (
+            not Counter.objects.filter(scope__startswith="codes").exists() and SecurityEvent.objects.count() == before
+        )
         assert answer(challenge, code_of(challenge))
 
     @pytest.mark.parametrize("where", ["another browser", "another person", "nobody"])
@@ -527,8 +529,9 @@ class TestSingleUse:
 
     def test_a_backup_code_is_crossed_out(self, ada, begin, answer, asker):
         code, *_rest = make_backup_codes(ada)
-        first, second = begin(ada, factor="backup_code"), begin(
-            ada, asker=asker(ada, browser="b" * 64), factor="backup_code"
+        first, second = (
+            begin(ada, factor="backup_code"),
+            begin(ada, asker=asker(ada, browser="b" * 64), factor="backup_code"),
         )
         assert answer(first, code.lower()).strength == Strength.TEXT
         with pytest.raises(WrongCode):

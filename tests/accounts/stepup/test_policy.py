@@ -71,7 +71,7 @@ class TestANewPhone:
 class TestAfterAResetByMail:
     @pytest.fixture
     def reset(self, ben):
-        ben.email_alone_from = NOW + policy.EMAIL_REST_AFTER_RESET
+        ben.reset_factor, ben.reset_factor_rests_until = "email", NOW + policy.REST_AFTER_RESET
         ben.save()
 
     @pytest.mark.parametrize("purpose", [Purpose.SIGN_IN, Purpose.PAY, Purpose.MANAGE_FACTORS])
