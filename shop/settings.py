@@ -258,5 +258,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "propagate": True, "level": env("LOG_LEVEL", default="INFO")},
         "django.server": {"handlers": ["console"], "propagate": False, "level": "WARNING"},
+        # At DEBUG it prints the whole context where a variable is missing: backup codes, or the code of a text.
+        "django.template": {"level": "INFO"},
     },
 }

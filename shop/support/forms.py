@@ -6,7 +6,6 @@ class SearchForm(forms.Form):
     q = forms.CharField(
         label=_("E-mail, phone, name or order"),
         max_length=120,
-        required=False,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "autofocus": True}),
     )
 

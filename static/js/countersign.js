@@ -131,10 +131,20 @@
     let timer;
     form.querySelectorAll("[data-auto-submit-fallback]").forEach((button) => { button.hidden = true; });
     form.addEventListener("change", () => {
+      form.dataset.changed = "";
       clearTimeout(timer);
-      timer = setTimeout(() => { if (form.checkValidity()) form.requestSubmit(); else form.reportValidity(); }, 400);
+      timer = setTimeout(() => {
+        if (form.checkValidity()) return form.requestSubmit();
+        delete form.dataset.changed;
+        form.reportValidity();
+      }, 400);
     });
+    form.addEventListener("htmx:beforeRequest", () => { delete form.dataset.changed; });
   }
+  /* The answer to an earlier click must not undo a later one, whose own answer is yet to come. */
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.querySelector("form[data-changed]")) event.detail.shouldSwap = false;
+  });
 
   /* The account menu closes on Escape and on a click elsewhere. */
   function menu(details) {

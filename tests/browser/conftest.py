@@ -24,6 +24,7 @@ LONGEST_WAIT = 15_000  # ms; pages answer in a tenth of a second, but the machin
 _numbers = count(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):

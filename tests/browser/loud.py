@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -27,12 +28,14 @@ def _give_up(reason: str) -> Any:
     pytest.skip(f"{SAID} {reason}")
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # so as to have the last word
+def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, None, None]:
     """Here and not in the conftest.py: with xdist, the process that writes the summary loads none of a subfolder."""
+    yield
     reasons = {
         str(report.longrepr[2]).partition(SAID)[2].strip()
         for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and SAID in str(report.longrepr[2])
+        if isinstance(report.longrepr, tuple | list) and SAID in str(report.longrepr[2])
     }
     for reason in sorted(reasons):
         terminalreporter.write_line(f"{SAID} {reason}", red=True, bold=True)

@@ -51,7 +51,7 @@ def _take(page: Page, folder: Path, name: str) -> None:
         page.emulate_media(color_scheme=scheme)
         for width, size in SIZES.items():
             page.set_viewport_size(size)
-            page.screenshot(path=folder / f"{name} {width} {scheme}.png", full_page=True)
+            page.screenshot(path=folder / f"{name} {width} {scheme}.png", full_page=True, animations="disabled")
     page.emulate_media(color_scheme="light")
     if before:
         page.set_viewport_size(before)

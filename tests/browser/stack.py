@@ -38,6 +38,10 @@ for line in sys.stdin:
     print(json.dumps([said.getvalue(), failure]), flush=True)
 """
 
+# What the developer's own environment may say about another shop.
+SHOPS_OWN = ("ALLOWED_HOSTS", "DEBUG", "DEMO", "EMAIL_URL", "SECRET_KEY", "SITE_URL", "STATIC_", "TWILIO_")
+STARTED = "Ctrl-C ends it."
+
 running: list["Stack"] = []
 
 
@@ -56,7 +60,9 @@ class Stack:
         self.port = port
         self.url = f"http://localhost:{port}"
         # The browsers say in X-Forwarded-For who they are, as if through a proxy: to the limits they are many homes.
-        self.env = environment(self.var, PORT=str(port), TRUSTED_PROXIES="1", **settings)
+        own = {"PORT": str(port), "TRUSTED_PROXIES": "1"} | settings
+        around = environment(self.var)
+        self.env = {name: value for name, value in around.items() if not name.startswith(SHOPS_OWN)} | own
         self.said = ""
         self._shell: subprocess.Popen[str] | None = None
         self.process = subprocess.Popen(
@@ -71,8 +77,10 @@ class Stack:
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._ready.wait(120) or self.process.poll() is not None:
-            self.process.kill()
+        self._ready.wait(120)
+        if STARTED not in self.said:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(PATIENCE)
             shutil.rmtree(self.var, ignore_errors=True)
             raise AssertionError(f"it did not start:\n{self.said}")
         running.append(self)
@@ -81,7 +89,7 @@ class Stack:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.said += line
-            if line.startswith("Ctrl-C ends it."):
+            if STARTED in line:
                 self._ready.set()
         self._ready.set()
 
@@ -240,14 +248,17 @@ class App:
         self._program = program
         self._last = 0
 
+    @classmethod
+    def step_now(cls) -> int:
+        return int(time.time()) // cls.STEP
+
     def code(self) -> str:
         """One that was not used yet: that of now, else that of the next step, which counts already.
 
         Who needs a third at the same moment waits for it.
         """
-        step = max(self._last + 1, int(time.time()) // self.STEP)
-        self._last = step
-        soon(lambda: step <= int(time.time()) // self.STEP + 1 or None, "the clock stands still")
+        step = self._last = max(self._last + 1, self.step_now())
+        soon(lambda: step <= self.step_now() + 1 or None, "the clock stands still")
         return self.code_of(step)
 
     def code_of(self, step: int) -> str:

@@ -35,7 +35,7 @@ def use_broker(url: str) -> None:
     """Enqueue there from now on."""
     app.conf.broker_url = url
     pools.reset()
-    app.amqp._producer_pool = None
+    app._pool = app.amqp._producer_pool = None
 
 
 @pytest.fixture

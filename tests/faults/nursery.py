@@ -1,6 +1,7 @@
-"""Loads the shop once and forks a Celery worker for each line it reads, telling its pid: `python -m tests.faults.nursery`.
+"""Loads the shop once and forks a Celery worker for each line it reads, telling its pid.
 
-A worker that is born so is as real as any, and there in a fraction of a second; twenty have to die here.
+Run as `python -m tests.faults.nursery`. A worker born so is as real as any, and there in a fraction of a second;
+twenty have to die here.
 """
 
 import os
@@ -20,10 +21,6 @@ def main() -> None:
 
     django.setup()
     app.loader.import_default_modules()
-    import celery.apps.worker
-    import celery.bin.worker
-    import celery.concurrency.thread
-    import kombu.transport.redis
     import twilio.rest.api.v2010.account.message  # noqa: F401
 
     import accounts.delivery.providers.twilio  # noqa: F401

@@ -157,7 +157,7 @@ def test_sales_and_holds_of_two_things_at_once_end(cups):
         for holder in holders:
             place_hold(holder, {small: 2, middle: 2})
 
-        def act(number):
+        def act(number, holders=holders):
             holder = holders[number]
             if number % 3 == 0:
                 return take_held(holder, {middle: 1})  # gives the rest back, of `small` too

@@ -54,7 +54,7 @@ class TestANewPhone:
         assert timedelta(hours=72) == policy.NEW_PHONE_REST
 
     def test_it_approves_no_payment_and_says_from_when_it_will(self, cleo, phone):
-        with pytest.raises(policy.NoFactor, match="Your phone number is new here.*from .* on"):
+        with pytest.raises(policy.NoFactor, match=r"Your phone number is new here.*from .* on"):
             policy.offers(cleo, Purpose.PAY, NOW + 72 * HOURS - timedelta(seconds=1))
 
     def test_it_does_so_after_72_hours(self, cleo, phone):
