@@ -26,3 +26,7 @@ class StaffAdminSite(OTPAdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         target = request.GET.get("next") or reverse("admin:index")
         return redirect(f"{reverse('sign_in:staff')}?{urlencode({'next': target})}")
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Django's own form would change it on the old password alone; ours asks for a code and tells the owner."""
+        return redirect("sign_in:reset")

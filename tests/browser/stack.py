@@ -77,7 +77,7 @@ class Stack:
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._ready.wait(120)
+        self._ready.wait(300)
         if STARTED not in self.said:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(PATIENCE)

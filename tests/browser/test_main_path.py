@@ -58,7 +58,7 @@ def test_a_guest_with_a_phone(visitor: Visitor, inbox: Inbox) -> None:
     visitor.go("/")
     visitor.link("See all products").first.click()
     visitor.link("Leather card wallet").first.click()
-    visitor.button("Add to cart").click()
+    visitor.add_to_cart()
     visitor.go_to_checkout()
     visitor.say_where_to(phone=phone)
     visitor.ask_to_approve()

@@ -132,6 +132,9 @@ class Visitor:
     def put_into_cart(self, slug: str, quantity: int = 1) -> None:
         self.go(f"/products/{slug}/")
         self.fill(quantity=str(quantity))
+        self.add_to_cart()
+
+    def add_to_cart(self) -> None:
         self.button("Add to cart").click()
         expect(self.page.get_by_text("in your cart.").first).to_be_visible()
 

@@ -26,6 +26,17 @@ def test_its_own_sign_in_form_is_never_shown(client, rita, as_staff):
     assert "_auth_user_id" not in client.session
 
 
+def test_a_password_is_not_changed_on_the_old_one_alone(rita, as_staff):
+    new = {
+        "old_password": "correct horse battery",
+        "new_password1": "quite another one",
+        "new_password2": "quite another one",
+    }
+    assert as_staff(rita).post("/admin/password_change/", new).url == "/account/reset/"
+    rita.refresh_from_db()
+    assert rita.check_password("correct horse battery")
+
+
 @pytest.mark.parametrize("strength", [1, 2])
 def test_a_weaker_proof_is_not_enough(rita, as_staff, strength):
     assert as_staff(rita, strength=strength).get("/admin/").status_code == 302
