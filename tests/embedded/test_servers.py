@@ -100,6 +100,9 @@ def test_a_killed_keeper_is_replaced_by_the_next_process(var: Path) -> None:
 
 def test_a_pid_file_that_names_somebody_else_is_no_hindrance(var: Path) -> None:
     data = var / "test" / "postgres" / "data"
+    first = come(var)
+    first.urls()
+    first.leave()
     wait_until(lambda: all_ended(var))
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n0\n5432\n{data}\n\n0 0\nready\n")
     user = come(var)
