@@ -229,7 +229,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"] if not SECURE else []
 STATIC_URL = "/static/"
 # A laptop serves the files from where they lie; production runs `collectstatic` first, which names them by content.
 STATIC_FROM_SOURCE = env.bool("STATIC_FROM_SOURCE", default=DEBUG)
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
+STATIC_ROOT = None if STATIC_FROM_SOURCE else env.path("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
