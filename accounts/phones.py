@@ -32,6 +32,15 @@ def parse_phone(text: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def is_landline(number: str) -> bool:
+    """Surely one: where a country's numbers don't tell, it may be a mobile and is taken for one."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.FIXED_LINE
+
+
 def mask(destination: str) -> str:
     """`+49 ••• ••67` or `m•••@example.org`: enough to recognise one's own, too little to learn another's."""
     if "@" in destination:

@@ -7,6 +7,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from accounts.delivery.providers import can_call
+
 
 @register(Tags.security, deploy=True)
 def keys(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
@@ -40,6 +42,14 @@ def providers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if not settings.TWILIO_MESSAGING_SERVICE_SID and not settings.TWILIO_FROM:
         found.append(
             _missing("TWILIO_MESSAGING_SERVICE_SID", "a messaging service (MG...), or TWILIO_FROM with a number")
+        )
+    elif not can_call():
+        found.append(
+            Warning(
+                "TWILIO_FROM is no phone number, so codes come by text only: nobody is offered a call.",
+                hint="Set TWILIO_FROM to a number of yours that can call (+...); texts may go on using the service.",
+                id="shop.W002",
+            )
         )
     if not settings.EMAIL_URL:
         found.append(_missing("EMAIL_URL", "such as smtp+tls://user:password@mail.example.org:587"))

@@ -26,10 +26,13 @@ class Writer:
     """`compose` gives the words, or None when the message has become pointless and is to be dropped.
 
     `handed_over` is told the time at which the provider took the message, in the transaction that records it.
+    Of a call, `compose` gives the greeting, which an answering machine may hear; `after_key` gives what is said when
+    somebody has pressed a key.
     """
 
     compose: Callable[[Message, datetime], Content | None]
     handed_over: Callable[[Message, datetime], None] = lambda message, at: None
+    after_key: Callable[[Message, datetime], Content | None] = lambda message, now: None
 
 
 _writers: dict[str, Writer] = {}

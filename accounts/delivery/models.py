@@ -12,6 +12,7 @@ from accounts.phones import mask
 
 class Channel(models.TextChoices):
     TEXT = "text", _("text message")
+    CALL = "call", _("voice call")
     EMAIL = "email", _("e-mail")
 
 
@@ -35,6 +36,9 @@ class Reason(models.TextChoices):
     LANDLINE = "landline", _("this looks like a landline, which can't receive texts")
     BAD_MAILBOX = "bad_mailbox", _("this mailbox doesn't exist or refuses our mail")
     CARRIER = "carrier", _("the carrier could not deliver it")
+    NO_CALLS = "no_calls", _("we can't call this number")
+    NO_ANSWER = "no_answer", _("nobody answered, or the line was busy")
+    NO_KEY = "no_key", _("the call was taken, but no key was pressed")
     PROVIDER = "provider", _("our provider refused it")
 
 

@@ -3,4 +3,7 @@ from django.urls import path
 from accounts.delivery import views
 
 app_name = "delivery"
-urlpatterns = [path("twilio/status/", views.twilio_status, name="twilio_status")]
+urlpatterns = [
+    path("twilio/status/", views.twilio_status, name="twilio_status"),
+    path("twilio/voice/<uuid:message_id>/", views.twilio_voice, name="twilio_voice"),
+]

@@ -1,4 +1,4 @@
-"""What providers report."""
+"""What providers report, and what they ask."""
 
 import logging
 from uuid import UUID
@@ -6,12 +6,14 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
 
-from accounts.delivery import services
-from accounts.delivery.models import Message, Reason, State
+from accounts.delivery import calls, services
+from accounts.delivery.models import Channel, Message, Reason, State
 from accounts.delivery.providers.twilio import REASONS
 
 logger = logging.getLogger(__name__)
@@ -22,6 +24,18 @@ STATES = {
     "read": State.DELIVERED,
     "undelivered": State.FAILED,
     "failed": State.FAILED,
+}
+
+# A call is "sent" when it was answered, by a person or a machine, and "delivered" when a key was pressed and the code
+# said (calls.tell). So a call that ends without that has failed, however well it went for Twilio; where the code was
+# said, the message has arrived and the end of the call changes nothing.
+CALL_STATES = {
+    "in-progress": (State.SENT, ""),
+    "completed": (State.FAILED, Reason.NO_KEY),
+    "busy": (State.FAILED, Reason.NO_ANSWER),
+    "no-answer": (State.FAILED, Reason.NO_ANSWER),
+    "canceled": (State.FAILED, Reason.CARRIER),
+    "failed": (State.FAILED, Reason.CARRIER),
 }
 
 
@@ -35,19 +49,39 @@ def twilio_status(request: HttpRequest) -> HttpResponse:
     """
     if not _is_signed(request):
         return HttpResponseForbidden()
-    state = STATES.get(request.POST.get("MessageStatus", ""))
-    message = _message(request)
+    message = _message(request.GET.get("message", ""), _sid(request))
+    code = request.POST.get("ErrorCode", "")[:16]
+    if message and message.channel == Channel.CALL:
+        status = request.POST.get("CallStatus", "")
+        state, reason = CALL_STATES.get(status, (None, ""))
+        code = code or status  # tells support a busy line from one that nobody answered
+    else:
+        state, reason = STATES.get(request.POST.get("MessageStatus", "")), Reason.CARRIER
     if message and state:
-        code = request.POST.get("ErrorCode", "")[:16]
-        reason = REASONS.get(int(code), Reason.CARRIER) if code.isascii() and code.isdigit() else Reason.CARRIER
-        services.report(
-            message,
-            state,
-            reason=reason,
-            provider_code=code,
-            provider_id=request.POST.get("MessageSid", "")[:64],
-        )
+        if code.isascii() and code.isdigit():
+            reason = REASONS.get(int(code), reason)
+        services.report(message, state, reason=reason, provider_code=code, provider_id=_sid(request))
     return HttpResponse(status=204)
+
+
+@login_not_required
+@csrf_exempt
+@never_cache
+@sensitive_post_parameters()
+@require_POST
+def twilio_voice(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """What a call says: Twilio asks when it was answered, and once more, with `Digits`, when a key was pressed.
+
+    Only signed requests are read; a message that is no call, or another call's, is told that it is over.
+    """
+    if not _is_signed(request):
+        return HttpResponseForbidden()
+    message = _message(str(message_id), _sid(request))
+    if message and message.channel != Channel.CALL:
+        message = None
+    if request.POST.get("Digits"):
+        return HttpResponse(calls.tell(message), content_type="text/xml")
+    return HttpResponse(calls.greet(message), content_type="text/xml")
 
 
 def _is_signed(request: HttpRequest) -> bool:
@@ -60,14 +94,17 @@ def _is_signed(request: HttpRequest) -> bool:
     return bool(RequestValidator(settings.TWILIO_AUTH_TOKEN).validate(url, request.POST, given))
 
 
-def _message(request: HttpRequest) -> Message | None:
+def _sid(request: HttpRequest) -> str:
+    return (request.POST.get("MessageSid") or request.POST.get("CallSid", ""))[:64]
+
+
+def _message(our_id: str, sid: str) -> Message | None:
     """By our id in the URL, which is signed with it; an answer that got lost had no provider id."""
     try:
-        message_id = UUID(request.GET.get("message", ""))
+        message_id = UUID(our_id)
     except ValueError:
         return None
-    message = Message.objects.filter(pk=message_id, provider="twilio").first()
-    sid = request.POST.get("MessageSid", "")
+    message = Message.objects.select_related("challenge").filter(pk=message_id, provider="twilio").first()
     if message and message.provider_id and message.provider_id != sid:
         return None
     return message

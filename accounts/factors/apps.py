@@ -12,6 +12,7 @@ class FactorsConfig(AppConfig):
         from accounts.delivery.models import Message
         from accounts.factors.authenticator import AuthenticatorFactor
         from accounts.factors.backup_code import BackupCodeFactor
+        from accounts.factors.call import CallFactor
         from accounts.factors.email import EmailFactor
         from accounts.factors.notices import compose_notice
         from accounts.factors.text import TextFactor
@@ -19,5 +20,5 @@ class FactorsConfig(AppConfig):
         register(Message.Kind.NOTICE, Writer(compose_notice))
         registry.unregister("generator")  # the stock app's, which keeps seeds in plain text
         # In the order in which the challenge page offers them.
-        for factor in (AuthenticatorFactor(), TextFactor(), EmailFactor(), BackupCodeFactor()):
+        for factor in (AuthenticatorFactor(), TextFactor(), CallFactor(), EmailFactor(), BackupCodeFactor()):
             registry.register(factor)

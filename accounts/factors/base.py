@@ -26,18 +26,33 @@ class Factor(MethodBase):
     verbose_name: ClassVar[str | Promise]
     strength: ClassVar[Strength]
     channel: ClassVar[str] = ""
+    # The factor whose device it shares: they rest together, after too many wrong codes and after a reset.
+    shares_device_of: ClassVar[str] = ""
     model: ClassVar[type[Device]]
     digits_only: ClassVar[bool] = True
     malformed: ClassVar[str | Promise] = _("A code has six digits. Check what you typed; no attempt was taken.")
 
+    @property
+    def rests_as(self) -> str:
+        return self.shares_device_of or self.code
+
+    def is_offered(self) -> bool:
+        """Whether this shop can use it at all."""
+        return True
+
     def get_devices(self, user: Any) -> Any:
-        return self.model._default_manager.filter(user=user, confirmed=True).order_by("pk")
+        devices = self.model._default_manager
+        return devices.filter(user=user, confirmed=True).order_by("pk") if self.is_offered() else devices.none()
 
     def recognize_device(self, device: Device) -> bool:
         return isinstance(device, self.model)
 
     def get_action(self, device: Device) -> str:
         """What the person presses to choose this factor; destinations masked."""
+        return self.action_to(device.destination)
+
+    def action_to(self, destination: str) -> str:
+        """The same of a bare contact, for a factor with a channel."""
         raise TypeError(f"{type(self).__name__} does not do this")
 
     def normalise(self, code: str) -> str | None:

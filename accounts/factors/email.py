@@ -34,5 +34,5 @@ class EmailFactor(Factor):
     channel = Channel.EMAIL
     model: ClassVar[type[Device]] = Mailbox
 
-    def get_action(self, device: Device) -> str:
-        return _("E-mail a code to %(address)s") % {"address": mask(device.destination)}
+    def action_to(self, destination: str) -> str:
+        return _("E-mail a code to %(address)s") % {"address": mask(destination)}

@@ -13,7 +13,7 @@ from accounts.phones import mask
 
 
 class Phone(Device):
-    """A proven phone number that gets texts."""
+    """A proven phone number that gets texts and calls."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="phones")
     number = PhoneNumberField(_("number"))
@@ -39,5 +39,5 @@ class TextFactor(Factor):
     channel = Channel.TEXT
     model: ClassVar[type[Device]] = Phone
 
-    def get_action(self, device: Device) -> str:
-        return _("Text a code to %(number)s") % {"number": mask(device.destination)}
+    def action_to(self, destination: str) -> str:
+        return _("Text a code to %(number)s") % {"number": mask(destination)}

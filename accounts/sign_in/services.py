@@ -12,6 +12,7 @@ from accounts.factors.authenticator import Authenticator
 from accounts.factors.email import Mailbox
 from accounts.factors.notices import tell_owner
 from accounts.factors.registry import all_factors, device_of
+from accounts.factors.registry import factor as factor_of
 from accounts.factors.text import Phone
 from accounts.models import User
 from accounts.sign_in import passwords
@@ -179,7 +180,9 @@ def set_new_password(*, contact: str, password: str, browser: str, ip: str | Non
         if not _has_factor(user):
             _keep_contact(user, contact)  # now proven; and so the policy knows that it rests
         user.set_password(password)
-        user.reset_factor, user.reset_factor_rests_until = grant.factor, now + policy.REST_AFTER_RESET
+        # A phone is one thing, however its code came: a reset by call rests texts too.
+        user.reset_factor = factor_of(grant.factor).rests_as
+        user.reset_factor_rests_until = now + policy.REST_AFTER_RESET
         user.save(update_fields=["password", "reset_factor", "reset_factor_rests_until"])
         attempts.forgive(f"user:{user.pk}")
         passwords.forgive(user)

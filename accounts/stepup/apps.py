@@ -10,5 +10,6 @@ class StepupConfig(AppConfig):
         from accounts.delivery.models import Message
         from accounts.stepup import messages
 
-        register(Message.Kind.CODE, Writer(messages.compose_code, messages.handed_over))
-        register(Message.Kind.EXPLANATION, Writer(messages.compose_explanation, messages.handed_over))
+        register(Message.Kind.CODE, Writer(messages.compose_code, messages.handed_over, messages.speak_code))
+        explanation = Writer(messages.compose_explanation, messages.handed_over, messages.speak_explanation)
+        register(Message.Kind.EXPLANATION, explanation)

@@ -110,7 +110,8 @@ def begin(
         chosen, device_id = offer.factor.code, offer.device.persistent_id
         usable = [offer.device.persistent_id for offer in offers]
     else:  # a guest, or an account without a factor yet, which proves its own contact
-        chosen, device_id = channel_of(asker.contact).value, ""
+        ways = [way.code for way in policy.contact_ways(asker.contact)]
+        chosen, device_id = factor if factor in ways else ways[0], ""
         usable = [""]
     credentials = credentials_of(asker.user)
     mine = Challenge.objects.filter(browser=asker.browser, purpose=purpose, state=State.LIVE)
@@ -276,7 +277,7 @@ def answer(
     if not paid:
         raise ChallengeOver
     try:
-        counted = attempts.pay(challenge.subject, used.code, now)
+        counted = attempts.pay(challenge.subject, used.rests_as, now)
     except attempts.FactorResting:
         Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(attempts_left=F("attempts_left") + 1)
         raise
@@ -355,9 +356,10 @@ def _check_mine(challenge: Challenge, asker: Asker) -> None:
 def _usable(challenge: Challenge, factor: str, now: datetime) -> tuple[Factor, Device | None]:
     """The factor and the device for this challenge, checked against the policy as it stands now."""
     if challenge.contact:
-        if factor != channel_of(challenge.contact):
+        way = next((way for way in policy.contact_ways(challenge.contact) if way.code == factor), None)
+        if way is None:
             raise NotYours
-        return factor_of(factor), None
+        return way, None
     offers = [o for o in policy.offers(challenge.user, challenge.purpose, now) if o.factor.code == factor]
     offer = next((o for o in offers if o.device.persistent_id == challenge.device_id), offers[0] if offers else None)
     if offer is None or (challenge.factor == factor and offer.device.persistent_id != challenge.device_id):
@@ -383,7 +385,7 @@ def _wrong(challenge: Challenge, used: Factor, now: datetime) -> WrongCode | Cha
         purpose=challenge.purpose,
         factor=used.code,
     )
-    if attempts.failed(challenge.subject, used.code, now):
+    if attempts.failed(challenge.subject, used.rests_as, now):
         event = audit.record(
             audit.Kind.FACTOR_RESTING, user=challenge.user, contact=challenge.contact, factor=used.code
         )

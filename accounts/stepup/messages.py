@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.views.decorators.debug import sensitive_variables
 
 from accounts.delivery import gsm
 from accounts.delivery.composing import Content
@@ -18,11 +19,33 @@ def compose_code(message: Message, now: datetime) -> Content | None:
     challenge = message.challenge
     if challenge is None or is_over(challenge, now):
         return None
+    if message.channel == Channel.CALL:
+        return _render("code", message, challenge, now)
+    return _with_code(message, challenge, now)
+
+
+def speak_code(message: Message, now: datetime) -> Content | None:
+    """A call's code is made later than others: somebody has answered, and pressed a key."""
+    challenge = message.challenge
+    if challenge is None or is_over(challenge, now):
+        return None
+    return _with_code(message, challenge, now, after_key=True)
+
+
+def speak_explanation(message: Message, now: datetime) -> Content | None:
+    challenge = message.challenge
+    if challenge is None or is_over(challenge, now):
+        return None
+    return _render("explanation", message, challenge, now, after_key=True)
+
+
+@sensitive_variables("code")
+def _with_code(message: Message, challenge: Challenge, now: datetime, after_key: bool = False) -> Content | None:
     try:
         code = codes.derive_code(challenge.code_key, challenge.pk, challenge.purpose, bytes(challenge.context_digest))
     except codes.UnknownCodeKey:
         return None
-    return _render("code", message, challenge, now, code=code)
+    return _render("code", message, challenge, now, after_key=after_key, code=code, digits=" ".join(code))
 
 
 def compose_explanation(message: Message, now: datetime) -> Content | None:
@@ -37,7 +60,10 @@ def handed_over(message: Message, at: datetime) -> None:
         start_clock(message.challenge_id, at)
 
 
-def _render(name: str, message: Message, challenge: Challenge, now: datetime, **more: str) -> Content:
+@sensitive_variables("more", "context")
+def _render(
+    name: str, message: Message, challenge: Challenge, now: datetime, after_key: bool = False, **more: str
+) -> Content:
     ends = min(now + settings.CODE_LIFE, challenge.requested_at + settings.CHALLENGE_LIFE)
     seconds = int((ends - now).total_seconds())
     context = {
@@ -52,6 +78,9 @@ def _render(name: str, message: Message, challenge: Challenge, now: datetime, **
     } | more
     if message.channel == Channel.TEXT:
         return Content(text=_one_segment(f"stepup/{name}_text.txt", context), valid_for=seconds)
+    if message.channel == Channel.CALL:
+        part = "spoken" if after_key else "greeting"
+        return Content(text=render_to_string(f"stepup/{name}_{part}.txt", context).strip(), valid_for=seconds)
     return Content(
         subject=" ".join(render_to_string(f"stepup/{name}_subject.txt", context).split()),
         text=render_to_string(f"stepup/{name}_email.txt", context).strip() + "\n",

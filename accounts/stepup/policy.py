@@ -12,6 +12,9 @@ from django_otp.models import Device
 
 from accounts.factors.base import Factor, Strength
 from accounts.factors.registry import all_factors
+from accounts.factors.registry import factor as factor_of
+from accounts.factors.text import Phone
+from accounts.phones import is_landline
 from accounts.stepup.models import Purpose
 
 
@@ -104,7 +107,19 @@ def offers(user: Any, purpose: str, now: datetime) -> list[Offer]:
             allowed.append(offer)
     if not allowed:
         raise NoFactor(rests or _("You have nothing set up yet that is strong enough for this."))
-    return allowed
+    return sorted(allowed, key=lambda offer: _texts_a_landline(offer.factor, getattr(offer.device, "destination", "")))
+
+
+def contact_ways(contact: str) -> list[Factor]:
+    """The factors that prove a bare contact, in the order in which they are offered."""
+    codes = ("email",) if "@" in contact else ("text", "call")
+    ways = [factor for factor in map(factor_of, codes) if factor.is_offered()]
+    return sorted(ways, key=lambda factor: _texts_a_landline(factor, contact))
+
+
+def _texts_a_landline(factor: Factor, destination: str) -> bool:
+    """Comes last: hardly a landline gets texts, and it can be called."""
+    return factor.code == "text" and is_landline(destination)
 
 
 def _owned(user: Any) -> list[Offer]:
@@ -117,19 +132,19 @@ def _owned(user: Any) -> list[Offer]:
 
 def _rests(offer: Offer, user: Any, purpose: str, now: datetime) -> str:
     """Why this factor, strong enough as it is, does not serve at the moment; "" where it does."""
-    if user.rests_after_reset(offer.factor.code, now):
+    if user.rests_after_reset(offer.factor.rests_as, now):
         words = {
             "email": _(
                 "Your password was reset by e-mail, so a code by e-mail is not enough until %(time)s. "
                 "Use another way, or wait until then."
             ),
             "text": _(
-                "Your password was reset by text, so a code by text is not enough until %(time)s. "
+                "Your password was reset by text or call, so a code to your phone is not enough until %(time)s. "
                 "Use another way, or wait until then."
             ),
         }
-        return words[offer.factor.code] % {"time": _time(user.reset_factor_rests_until)}
-    if offer.factor.code == "text" and purpose == Purpose.PAY and offer.device.approves_payments_from > now:
+        return words[offer.factor.rests_as] % {"time": _time(user.reset_factor_rests_until)}
+    if isinstance(offer.device, Phone) and purpose == Purpose.PAY and offer.device.approves_payments_from > now:
         return _(
             "Your phone number is new here. To keep swapped SIM cards out, it can approve payments from %(time)s on. "
             "Until then, use another way."

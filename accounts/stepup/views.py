@@ -221,9 +221,10 @@ def _page(
 
 
 def _alternatives(found: Challenge) -> list[dict[str, Any]]:
-    """The other ways this person may use now."""
+    """The other ways this person may use now; of a bare contact too, where no account may be known of."""
     if found.user is None or found.contact:
-        return []
+        ways = policy.contact_ways(found.contact)
+        return [{"code": w.code, "action": w.action_to(found.contact)} for w in ways if w.code != found.factor]
     try:
         offers = policy.offers(found.user, found.purpose, timezone.now())
     except policy.NoFactor:

@@ -74,7 +74,7 @@ def _messages(request: HttpRequest) -> dict[str, Any]:
     return {
         "recipients": recipients,
         "to": to if to in recipients else "",
-        "texts": [each for each in shown if each.message.channel == Channel.TEXT],
+        "texts": [each for each in shown if each.message.channel in (Channel.TEXT, Channel.CALL)],
         "emails": [each for each in shown if each.message.channel == Channel.EMAIL],
         "open": next((each for each in shown if str(each.pk) == request.GET.get("open")), None),
         "last": str(shown[0].pk) if shown else "",

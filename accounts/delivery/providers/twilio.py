@@ -1,6 +1,7 @@
-"""Texts through Twilio's Programmable Messaging API, by the official client.
+"""Texts through Twilio's Programmable Messaging API, and calls through its Voice API, by the official client.
 
-Source: Twilio docs, "Message resource" (StatusCallback, ValidityPeriod) and "Error and warning dictionary".
+Source: Twilio docs, "Message resource" (StatusCallback, ValidityPeriod), "Call resource" (Url, StatusCallbackEvent,
+Timeout, TimeLimit) and "Error and warning dictionary".
 """
 
 import logging
@@ -18,7 +19,7 @@ from twilio.rest import Client
 from urllib3.exceptions import NewConnectionError
 
 from accounts.delivery.composing import Content
-from accounts.delivery.models import Message, Reason
+from accounts.delivery.models import Channel, Message, Reason
 from accounts.delivery.providers.base import NotTaken, Refused, Unanswered
 
 # Twilio's own logger prints requests at INFO; this one has no ears, since a request holds a number and a code.
@@ -37,7 +38,18 @@ REASONS = {
     30003: Reason.CARRIER,
     30005: Reason.BAD_NUMBER,
     30006: Reason.LANDLINE,
+    # Of calls.
+    21217: Reason.BAD_NUMBER,
+    13224: Reason.BAD_NUMBER,
+    21214: Reason.NO_CALLS,
+    21215: Reason.NO_CALLS,
+    21216: Reason.NO_CALLS,
+    13227: Reason.NO_CALLS,
+    32205: Reason.NO_CALLS,
 }
+
+RINGING = 30  # seconds; then nobody is there. Most mailboxes answer earlier, and hear the greeting only.
+LONGEST_CALL = 120  # seconds; greeting and code take less than one minute
 
 
 class _HttpClient(TwilioHttpClient):
@@ -62,20 +74,8 @@ class TwilioProvider:
         return Client(settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN, http_client=_HttpClient())
 
     def hand_over(self, message: Message, content: Content) -> str:
-        sender = (
-            {"messaging_service_sid": settings.TWILIO_MESSAGING_SERVICE_SID}
-            if settings.TWILIO_MESSAGING_SERVICE_SID
-            else {"from_": settings.TWILIO_FROM}
-        )
-        life = {"validity_period": max(content.valid_for, 1)} if content.valid_for is not None else {}
         try:
-            sent = self._client.messages.create(
-                to=message.destination,
-                body=content.text,
-                status_callback=status_callback_url(message),
-                **sender,
-                **life,
-            )
+            sent = self._call(message) if message.channel == Channel.CALL else self._text(message, content)
         except TwilioRestException as error:
             raise _typed(error) from None
         except requests.exceptions.ConnectTimeout:
@@ -94,6 +94,40 @@ class TwilioProvider:
         if not sent.sid:
             raise Unanswered
         return sent.sid
+
+    def _text(self, message: Message, content: Content) -> Any:
+        sender = (
+            {"messaging_service_sid": settings.TWILIO_MESSAGING_SERVICE_SID}
+            if settings.TWILIO_MESSAGING_SERVICE_SID
+            else {"from_": settings.TWILIO_FROM}
+        )
+        life = {"validity_period": max(content.valid_for, 1)} if content.valid_for is not None else {}
+        return self._client.messages.create(
+            to=message.destination,
+            body=content.text,
+            status_callback=status_callback_url(message),
+            **sender,
+            **life,
+        )
+
+    def _call(self, message: Message) -> Any:
+        """Twilio gets no word of what is said: it asks our webhook when somebody has answered."""
+        return self._client.calls.create(
+            to=message.destination,
+            from_=settings.TWILIO_FROM,
+            url=voice_url(message),
+            method="POST",
+            status_callback=status_callback_url(message),
+            status_callback_method="POST",
+            status_callback_event=["answered", "completed"],
+            timeout=RINGING,
+            time_limit=LONGEST_CALL,
+        )
+
+
+def voice_url(message: Message) -> str:
+    """Where Twilio asks what to say. The id is opaque and no secret: only signed requests are answered."""
+    return f"{settings.SITE_URL}{reverse('delivery:twilio_voice', args=[message.pk])}"
 
 
 def status_callback_url(message: Message) -> str:
