@@ -32,6 +32,7 @@ from accounts.stepup import challenges, codes
 from accounts.stepup.models import Challenge, Purpose
 from shop.product.models import Category, Product, Variant
 from tests.codes import code_of, totp_of
+from tests.servers.phone import Phone
 from tests.servers.smtp import SmtpServer
 
 from .conftest import CHECKOUT, Workers, until
@@ -291,6 +292,16 @@ def test_nothing_lies_about_in_the_middle_of_anything(leaks, people, workers, sh
     guest.go("/checkout/address/").post("/checkout/address/", **ADDRESS, email="", phone="+4915112345001")
     guest.post("/checkout/delivery/", delivery_method="standard").post("/checkout/approve/")
     assert code_of(guest.challenge) in twilio.wait_for(2, timeout=30)[1].body
+    assert leaks(secrets) == []
+
+    # He is called as well, and hears the code. (Only the web server knows at which port it listens here.)
+    Challenge.objects.filter(pk=guest.challenge.pk).update(next_send_at=None)
+    guest.choose("call")
+    call = twilio.wait_for_calls(1, timeout=30)[0]
+    for name in ("url", "status_callback"):
+        setattr(call, name, shop.url + "/" + getattr(call, name).split("/", 3)[3])
+    heard = Phone(twilio).takes(call, presses="1")
+    assert heard.digits == code_of(guest.challenge) * 2 and guest.challenge.messages.get(channel="call").delivered_at
     assert leaks(secrets) == []
 
     # Ben signs in by e-mail, enrols an app, and sees his backup codes.

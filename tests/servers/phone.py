@@ -1,7 +1,7 @@
 """The telephone of a test: it is called by a `TwilioServer`, and walks the shop's TwiML as Twilio does.
 
     heard = Phone(twilio).takes(call, presses="5")      # over HTTP, to where the call's URL leads
-    heard = Phone(twilio, through=send).takes(call)     # `send(webhook)` gives (HTTP status, body), for Django's client
+    heard = Phone(twilio, through=by(client)).takes(call)   # by Django's test client, in this process
 
 Source: Twilio docs, "TwiML Voice": verbs are run one after the other; a `<Gather>` that gets its digits posts them to
 its action and goes on with that document, one that gets none falls through to the next verb; after the last verb, or
@@ -13,6 +13,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from .twilio import Call, TwilioServer, Webhook
 
@@ -38,6 +39,17 @@ class Heard:
 def _over_http(webhook: Webhook) -> tuple[int, str]:
     response = webhook.send()
     return response.status_code, response.text
+
+
+def by(client: Any, **more: Any) -> Send:
+    """Webhooks go to Django's test client."""
+
+    def send(webhook: Webhook) -> tuple[int, str]:
+        assert webhook.method == "POST"
+        answer = client.post("/" + webhook.url.split("/", 3)[3], webhook.form, headers=webhook.headers, **more)
+        return answer.status_code, answer.content.decode()
+
+    return send
 
 
 class Phone:

@@ -21,7 +21,7 @@ from accounts.stepup import challenges
 from accounts.stepup.models import Challenge, Purpose
 from shop import checks
 from tests.codes import code_of
-from tests.servers.phone import Phone
+from tests.servers.phone import Phone, by
 from tests.servers.twilio import CutAfter, Garbage, Hang, Refuse, ServerError, TooMany, Webhook
 
 from .conftest import challenge_of, fresh
@@ -30,14 +30,12 @@ SHOP = "http://localhost:8000"
 
 
 def send(client: Client, webhook: Webhook, **more: Any) -> tuple[int, str]:
-    assert webhook.method == "POST"
-    answer = client.post("/" + webhook.url.split("/", 3)[3], webhook.form, headers=webhook.headers, **more)
-    return answer.status_code, answer.content.decode()
+    return by(client, **more)(webhook)
 
 
 @pytest.fixture
 def phone(twilio, client):
-    return Phone(twilio, through=lambda webhook: send(client, webhook))
+    return Phone(twilio, through=by(client))
 
 
 @pytest.fixture

@@ -53,6 +53,23 @@ def test_a_text_resets_the_password_and_signs_nobody_in(client, cleo):
     assert is_signed_in(client, cleo)
 
 
+@pytest.mark.parametrize(("by", "then"), [("call", "text"), ("call", "call"), ("text", "call")])
+def test_a_reset_by_call_or_text_rests_both(client, ada, by, then, time_machine):
+    type_contact(client, "01511 2345678")
+    if by == "call":
+        time_machine.move_to(timezone.now() + timedelta(seconds=31))
+        assert choose(client, "call").status_code == 302
+    type_code(client)
+    finish(client)
+    ada.refresh_from_db()
+    assert ada.check_password(NEW) and ada.reset_factor == "text"
+    type_password(client, "ada@example.org", NEW)
+    assert choose(client, then).status_code in (410, 422)
+    page = client.get(reverse("stepup:challenge", args=[challenge_of(client).pk])).content.decode()
+    assert "E-mail a code to" in page
+    assert "Text a code" not in page and "and say a code" not in page
+
+
 def test_the_owner_is_told_everywhere(client, ada, deliver):
     reset(client, "ada@example.org")
     assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.PASSWORD_CHANGED, user=ada).count() == 1

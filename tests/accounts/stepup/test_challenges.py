@@ -262,7 +262,15 @@ class TestResend:
 
     @pytest.mark.parametrize(
         ("first", "then", "strength"),
-        [("text", "email", Strength.EMAIL), ("email", "text", Strength.EMAIL), ("text", "text", Strength.TEXT)],
+        [
+            ("text", "email", Strength.EMAIL),
+            ("email", "text", Strength.EMAIL),
+            ("text", "text", Strength.TEXT),
+            ("call", "text", Strength.TEXT),
+            ("text", "call", Strength.TEXT),
+            ("email", "call", Strength.EMAIL),
+            ("call", "email", Strength.EMAIL),
+        ],
     )
     def test_it_is_worth_what_the_weakest_channel_is_worth(self, ada, begin, asker, answer, first, then, strength):
         challenge = begin(ada, factor=first, now=self.NOW)
@@ -290,6 +298,32 @@ class TestResend:
         challenge = begin(contact="guest@example.org", now=self.NOW)
         with pytest.raises(NotYours):
             challenges.send(challenge, asker=asker(contact="guest@example.org"), factor="text", now=self.NOW + MINUTE)
+
+    def test_a_guest_with_a_mailbox_is_not_called(self, db, begin, asker):
+        challenge = begin(contact="guest@example.org", now=self.NOW)
+        with pytest.raises(NotYours):
+            challenges.send(challenge, asker=asker(contact="guest@example.org"), factor="call", now=self.NOW + MINUTE)
+
+    def test_a_guest_with_a_phone_is_called_with_the_code_of_the_text(self, db, begin, asker, answer):
+        contact = "+4915123456789"
+        challenge = begin(contact=contact, factor=None, now=self.NOW)
+        challenges.send(challenge, asker=asker(contact=contact), factor="call", now=self.NOW + MINUTE)
+        assert list(Message.objects.order_by("send_number").values_list("channel", "destination")) == [
+            ("text", contact),
+            ("call", contact),
+        ]
+        grant = answer(challenge, code_of(challenge), now=self.NOW + MINUTE)
+        assert (grant.factor, grant.strength, grant.contact) == ("call", Strength.TEXT, contact)
+
+    def test_a_guest_is_asked_again_in_the_way_that_was_chosen(self, db, begin):
+        assert begin(contact="+4915123456789", factor="call").factor == "call"
+        assert begin(contact="guest@example.org", factor="call").factor == "email"
+
+    def test_calls_and_texts_are_one_budget(self, ada, begin, asker):
+        for number in range(12):
+            factor = "call" if number % 2 else "text"
+            begin(ada, asker=asker(ada, browser=f"{number:064d}"), factor=factor, now=self.NOW)
+        assert Message.objects.count() == 10
 
     def test_a_destination_has_a_budget_over_all_browsers(self, ada, begin, asker):
         for number in range(12):
@@ -403,6 +437,18 @@ class TestAttempts:
                     answer(challenge, wrong_code_of(challenge, wrong))
         challenge = begin(ada, asker=asker(ada, browser="c" * 64), factor="authenticator")
         assert answer(challenge, totp_of(ada, timezone.now()))
+
+    def test_at_the_limit_a_phone_rests_for_calls_as_for_texts(self, ada, begin, answer, asker):
+        """Else a guesser would have twice the tries at one code."""
+        for number, factor in enumerate(("text", "call")):
+            challenge = begin(ada, asker=asker(ada, browser=f"{number:064d}"), factor=factor)
+            for wrong in range(1, 6):
+                with pytest.raises(WrongCode):
+                    answer(challenge, wrong_code_of(challenge, wrong))
+        for factor in ("text", "call"):
+            challenge = begin(ada, asker=asker(ada, browser=f"{factor:>064}"), factor=factor)
+            with pytest.raises(attempts.FactorResting):
+                answer(challenge, code_of(challenge))
 
     def test_a_success_elsewhere_clears_none_of_it(self, ada, begin, answer, asker):
         thief = begin(ada, asker=asker(ada, browser="b" * 64))

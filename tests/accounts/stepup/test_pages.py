@@ -16,6 +16,7 @@ from accounts.stepup import messages
 from accounts.stepup.models import Challenge, Purpose
 from tests.accounts.sign_in.steps import challenge_of, choose, is_signed_in, sign_in, type_code, type_password
 from tests.codes import code_of, wrong_code_of
+from tests.servers.phone import Phone, by
 
 
 def page_of(client):
@@ -51,10 +52,16 @@ def test_it_offers_the_other_ways_and_asks_each_in_its_words(client, ada):
     type_password(client, "ada@example.org")
     page = page_of(client)
     assert "Open your authenticator app" in page
-    for way in ("Text a code to +49 ••• ••78", "E-mail a code to a•••@example.org", "Use one of your 10 backup codes"):
+    for way in (
+        "Text a code to +49 ••• ••78",
+        "Call +49 ••• ••78 and say a code",
+        "E-mail a code to a•••@example.org",
+        "Use one of your 10 backup codes",
+    ):
         assert way in page
     choose(client, "text")
     assert "We texted a code to" in page_of(client)
+    assert "Text a code to" not in page_of(client)
     choose(client, "backup_code")
     page = page_of(client)
     assert "Type one of the backup codes" in page
@@ -214,6 +221,115 @@ def test_without_htmx_the_line_leads_back_to_the_page(asking_ben):
     challenge = challenge_of(asking_ben)
     answer = asking_ben.get(reverse("stepup:delivery_state", args=[challenge.pk]))
     assert answer.url == reverse("stepup:challenge", args=[challenge.pk])
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def called(client, cleo):
+    """Cleo's browser, while we call her."""
+    type_password(client, "+4915187654321")
+    Challenge.objects.update(next_send_at=None)
+    choose(client, "call")
+    return client
+
+
+def call_of(client):
+    return Message.objects.get(challenge=challenge_of(client), channel="call")
+
+
+def test_who_is_called_is_told_what_to_do(called):
+    page = page_of(called)
+    assert "We call <strong" in page and "press any key" in page
+    assert "Call again" in page and "Send it again" not in page
+    assert "Text a code to +49 ••• ••21" in page and "and say a code" not in page
+    assert "+4915187654321" not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("queued", "We are about to call"),
+        ("handing_over", "We are about to call"),
+        ("handed_over", "Calling…"),
+        ("sent", "Answered: press any key to hear the code"),
+        ("delivered", "Answered, and the code was said 0 s ago"),
+        ("expired", "Not called: it took too long."),
+        ("unknown", "It is not known whether we are calling."),
+    ],
+)
+def test_it_says_where_the_call_is(called, state, words):
+    Message.objects.filter(channel="call").update(state=state)
+    line = state_of(called)
+    assert words in re.sub("<[^>]*>", " ", line)
+    assert ("hx-get" in line) == (state in ("queued", "handing_over", "handed_over", "sent"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("no_answer", "No code was said: nobody answered, or the line was busy. Try a text, or another way below."),
+        ("no_key", "No code was said: the call was taken, but no key was pressed. Try a text, or another way below."),
+    ],
+)
+def test_it_says_why_no_code_was_said(called, reason, words):
+    Message.objects.filter(channel="call").update(state=State.FAILED, reason=reason, ended_at=timezone.now())
+    assert words in state_of(called)
+    assert "Call again" in page_of(called)
+
+
+def test_when_a_call_is_over_another_one_is_offered(called):
+    Challenge.objects.update(expires_at=timezone.now())
+    assert "Call me with a new code" in page_of(called)
+    first = challenge_of(called)
+    called.post(reverse("stepup:again", args=[first.pk]))
+    assert challenge_of(called) != first and challenge_of(called).factor == "call"
+
+
+@pytest.mark.parametrize("page", ["sign_in:sign_up", "sign_in:reset"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_typed_number_is_called_whether_it_is_known_or_not(client, cleo, page, known, time_machine, deliver):
+    number = "+4915187654321" if known else "+4915187654399"
+    client.post(reverse(page), {"contact": number})
+    assert f"Call +49 ••• ••{number[-2:]} and say a code" in page_of(client)
+    time_machine.move_to(timezone.now() + timedelta(seconds=31))
+    assert choose(client, "call").status_code == 302
+    deliver()
+    said = DemoMessage.objects.get(message__channel="call").text
+    there_is_one = known == (page == "sign_in:reset")
+    assert (" ".join(code_of(challenge_of(client))) in said) == there_is_one
+    assert "We call <strong" in page_of(client) and "Answered, and the code was said" in page_of(client)
+    assert (type_code(client).status_code == 302) == there_is_one
+
+
+def test_a_typed_mailbox_is_offered_no_call(client, db):
+    client.post(reverse("sign_in:sign_up"), {"contact": "new@example.org"})
+    page = page_of(client)
+    assert "Another way" not in page
+    assert choose(client, "call").status_code == 404
+
+
+def test_where_calls_are_not_made_none_is_offered(client, cleo, settings):
+    settings.TWILIO_FROM = ""
+    type_password(client, "+4915187654321")
+    assert "and say a code" not in page_of(client)
+    assert choose(client, "call").status_code == 410
+    assert not Message.objects.filter(channel="call").exists()
+
+
+def test_an_account_signs_in_by_call_as_twilio_makes_it(client, cleo, deliver, twilio):
+    type_password(client, "+4915187654321")
+    Challenge.objects.update(next_send_at=None)
+    choose(client, "call")
+    deliver()
+
+    heard = Phone(twilio, through=by(Client())).takes(twilio.calls[0], presses="5")
+    assert "Answered, and the code was said" in page_of(client)
+    client.get(type_code(client, heard.digits[:6]).url)
+    assert is_signed_in(client, cleo)
+    assert client.session["level"]["factor"] == "call"
+    assert SecurityEvent.objects.filter(kind="proof_passed", detail__factor="call").count() == 1
 
 
 # --- the messages ----------------------------------------------------------------------------------------------------

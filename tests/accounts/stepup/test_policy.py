@@ -21,12 +21,29 @@ def offered(user, purpose, now=None):
 
 def test_a_stronger_factor_is_offered_first(ada):
     make_backup_codes(ada)
-    assert offered(ada, Purpose.SIGN_IN) == ["authenticator", "text", "email", "backup_code"]
+    assert offered(ada, Purpose.SIGN_IN) == ["authenticator", "text", "call", "email", "backup_code"]
 
 
 def test_what_a_person_has_is_offered_and_no_more(ben, cleo):
     assert offered(ben, Purpose.SIGN_IN) == ["email"]
+    assert offered(cleo, Purpose.SIGN_IN) == ["text", "call"]
+
+
+def test_nobody_is_called_where_the_shop_has_no_number_to_call_from(cleo, settings):
+    settings.TWILIO_FROM, settings.TWILIO_MESSAGING_SERVICE_SID = "", "MG" + "a" * 32
     assert offered(cleo, Purpose.SIGN_IN) == ["text"]
+    assert [way.code for way in policy.contact_ways("+4915123456789")] == ["text"]
+
+
+def test_a_landline_is_called_before_it_is_texted(ben):
+    Phone.objects.create(user=ben, number="+493090182099")
+    assert offered(ben, Purpose.SIGN_IN) == ["call", "email", "text"]
+    assert [way.code for way in policy.contact_ways("+493090182099")] == ["call", "text"]
+
+
+def test_a_contact_is_proven_by_what_reaches_it(settings):
+    assert [way.code for way in policy.contact_ways("+4915123456789")] == ["text", "call"]
+    assert [way.code for way in policy.contact_ways("guest@example.org")] == ["email"]
 
 
 def test_an_unproven_factor_is_not_offered(ben):
@@ -58,10 +75,10 @@ class TestANewPhone:
             policy.offers(cleo, Purpose.PAY, NOW + 72 * HOURS - timedelta(seconds=1))
 
     def test_it_does_so_after_72_hours(self, cleo, phone):
-        assert offered(cleo, Purpose.PAY, NOW + 72 * HOURS) == ["text"]
+        assert offered(cleo, Purpose.PAY, NOW + 72 * HOURS) == ["text", "call"]
 
     def test_it_signs_in_meanwhile(self, cleo, phone):
-        assert offered(cleo, Purpose.SIGN_IN, NOW) == ["text"]
+        assert offered(cleo, Purpose.SIGN_IN, NOW) == ["text", "call"]
 
     def test_another_factor_confirms_meanwhile(self, cleo, phone):
         Authenticator.objects.create(user=cleo)
@@ -84,7 +101,26 @@ class TestAfterAResetByMail:
 
     def test_another_factor_is_enough(self, ben, reset):
         Phone.objects.create(user=ben, number="+4915112345679")
-        assert offered(ben, Purpose.SIGN_IN, NOW) == ["text"]
+        assert offered(ben, Purpose.SIGN_IN, NOW) == ["text", "call"]
+
+
+class TestAfterAResetByPhone:
+    @pytest.fixture
+    def reset(self, cleo):
+        cleo.reset_factor, cleo.reset_factor_rests_until = "text", NOW + policy.REST_AFTER_RESET
+        cleo.save()
+
+    @pytest.mark.parametrize("purpose", [Purpose.SIGN_IN, Purpose.PAY, Purpose.MANAGE_FACTORS])
+    def test_neither_text_nor_call_is_enough(self, cleo, reset, purpose):
+        with pytest.raises(policy.NoFactor, match=r"Your password was reset by text or call, .* not enough until"):
+            policy.offers(cleo, purpose, NOW + 72 * HOURS - timedelta(seconds=1))
+
+    def test_both_are_again_later(self, cleo, reset):
+        assert offered(cleo, Purpose.SIGN_IN, NOW + 72 * HOURS) == ["text", "call"]
+
+    def test_another_factor_is_enough(self, cleo, reset):
+        Mailbox.objects.create(user=cleo, address="cleo@example.org")
+        assert offered(cleo, Purpose.SIGN_IN, NOW) == ["email"]
 
 
 class TestAfterAResetByText:
@@ -124,7 +160,7 @@ class TestStaff:
 
 
 def test_a_change_of_factors_needs_a_strong_one_where_there_is_one(ada, ben):
-    assert offered(ada, Purpose.MANAGE_FACTORS) == ["authenticator", "text"]
+    assert offered(ada, Purpose.MANAGE_FACTORS) == ["authenticator", "text", "call"]
     assert offered(ben, Purpose.MANAGE_FACTORS) == ["email"]
 
 

@@ -17,6 +17,7 @@ from shop.order.models import Order
 from shop.payment.demo import DECLINES, NEEDS_A_RETRY
 from shop.payment.models import DemoCharge, Payment
 from shop.product.models import Hold, Variant
+from tests.servers.phone import Phone, by
 from tests.shop.conftest import ADDRESS
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +65,34 @@ def test_a_guest_proves_a_phone_and_pays(client, teapot, approve, card_form):
     assert client.get(response.url).status_code == 200
     assert Client().get(response.url).status_code == 404
     assert Message.objects.get(kind=Message.Kind.ORDER).channel == "text"
+
+
+def test_a_guest_proves_a_landline_by_call_and_pays(client, teapot, card_form, deliver, twilio):
+    client.post("/cart/add/", {"variant": teapot.pk, "quantity": 1})
+    client.post("/checkout/address/", ADDRESS | {"phone": "030 90182099", "email": ""})
+    client.post("/checkout/delivery/", {"delivery_method": "express"})
+    page = client.post("/checkout/approve/", {"shown_total": "39.90"}).url
+    assert "We call <strong" in client.get(page).content.decode()
+    deliver()
+
+    heard = Phone(twilio, through=by(Client())).takes(twilio.calls[0], presses="1")
+    assert " ".join(heard.after[0].split()) == "Your code to pay € 39.90 to Countersign is:"
+    assert client.post(page, {"code": heard.digits[6:]}).url == "/checkout/pay/"
+    client.post("/checkout/pay/", card_form(client))
+    order = Order.objects.get()
+    assert (order.state, order.approved_by, str(order.phone)) == ("paid", "call", "+493090182099")
+
+
+def test_a_new_phone_approves_no_payment_by_call_either(client, ada, fill_cart):
+    fill_cart(ada)
+    client.force_login(ada)
+    ada.phones.update(approves_payments_from=timezone.now() + timedelta(hours=72))
+    page = client.post("/checkout/approve/", {"shown_total": "34.90"}).url
+    shown = client.get(page).content.decode()
+    assert "E-mail a code" in shown
+    assert "Text a code" not in shown and "and say a code" not in shown
+    assert client.post(f"{page}send/", {"factor": "call"}).status_code == 410
+    assert not Message.objects.exists()
 
 
 def test_a_declined_card_leaves_the_cart_and_the_stock_right_and_another_card_pays(

@@ -52,6 +52,12 @@ class TestInbox:
         assert text.index("222222") < text.index("111111")
         assert CLEO in text
 
+    def test_a_call_is_shown_as_one(self, client):
+        message = Message.objects.create(kind=Message.Kind.NOTICE, channel=Channel.CALL, destination=CLEO)
+        DemoMessage.objects.create(message=message, text="Hello.\nPress any key.\n\n0 1 2 3 4 5")
+        text = client.get(INBOX).text
+        assert "<strong>Call</strong>" in text and "0 1 2 3 4 5" in text
+
     def test_an_email_is_opened_to_be_read(self, client):
         message = sent(ADA, "Your code is 333333.", subject="Welcome")
         assert "Welcome" in client.get(INBOX).text
