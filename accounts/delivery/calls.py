@@ -44,7 +44,6 @@ def greet(message: Message | None, now: datetime | None = None) -> str:
     return _ended(twiml)
 
 
-@sensitive_variables("content", "twiml")
 def tell(message: Message | None, now: datetime | None = None) -> str:
     """What was announced, to a person who pressed a key. It is said once a call: a repeated request gets nothing."""
     now = now or timezone.now()
@@ -73,6 +72,7 @@ def _over() -> str:
     return _ended(twiml)
 
 
+@sensitive_variables("text", "line", "digit")
 def _say(to: VoiceResponse | Gather, text: str) -> None:
     voice = VOICES.get(translation.get_language() or "", VOICES["en"])
     for line in filter(None, map(str.strip, text.splitlines())):

@@ -424,10 +424,10 @@ def test_no_log_no_row_and_no_address_holds_the_code(ada, queued, deliver, twili
 def test_an_error_page_hides_it(message, call, twilio, monkeypatch, settings):
     """Django's report of an exception, as it is logged or mailed to admins, with the values of each frame."""
 
-    def breaks(self):
+    def breaks(self, **options):
         raise RuntimeError("no TwiML today")
 
-    monkeypatch.setattr("accounts.delivery.calls._ended", breaks)
+    monkeypatch.setattr("accounts.delivery.calls.VoiceResponse.pause", breaks)
     reports = []
 
     def report(request, resolver, error):
