@@ -11,6 +11,7 @@ from tests.browser.stack import Stack, code_in, soon
 from tests.browser.visitor import DEMO_PASSWORD, Visitor, new_phone
 from tests.embedded.test_run import free_port
 from tests.servers import smtp, twilio
+from tests.servers.phone import Phone
 from tests.servers.smtp import SmtpServer
 from tests.servers.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioServer
 
@@ -97,6 +98,28 @@ def test_sign_up_and_pay_by_text_through_twilio(buyer: Visitor, carriers: Carrie
     buyer.pay()
     order = buyer.order_code()
     assert order in carriers.message(phone, "is paid")
+
+
+def test_a_landline_pays_by_call_through_twilio(buyer: Visitor, carriers: Carriers, real_shop: Stack) -> None:
+    """A guest: the first call is not answered, the second one is, while the page tells how it goes."""
+    phone, before = Phone(carriers.texts), len(carriers.texts.calls)
+    path = buyer.go_as_far_as_the_challenge("garden-twine", email="", phone="030 90182099")
+    [first] = carriers.texts.wait_for_calls(before + 1, timeout=20)[before:]
+    buyer.sees("Calling…")
+    assert phone.reports(first, "no-answer") == 204
+    buyer.sees(re.compile("nobody answered, or the line was busy. Try a text, or another way below."))
+
+    real_shop.let_half_a_minute_pass(path)
+    buyer.go(path)
+    buyer.button("Call again").click()
+    second = carriers.texts.wait_for_calls(before + 2, timeout=20)[-1]
+    assert second.to == "+493090182099" and second.url != first.url
+    heard = phone.takes(second, presses="7")
+    assert heard.error is None and len(heard.digits) == 12
+    buyer.sees(re.compile("^Answered, and the code was said"))
+    buyer.type_code(heard.digits[:6])
+    buyer.pay()
+    buyer.order_code()
 
 
 def test_nobody_waits_for_a_carrier_that_hangs(
