@@ -123,22 +123,6 @@ class TestAfterAResetByPhone:
         assert offered(cleo, Purpose.SIGN_IN, NOW) == ["email"]
 
 
-class TestAfterAResetByText:
-    @pytest.fixture
-    def reset(self, cleo):
-        cleo.reset_factor, cleo.reset_factor_rests_until = "text", NOW + policy.REST_AFTER_RESET
-        cleo.save()
-
-    def test_a_text_alone_is_not_enough(self, cleo, reset):
-        with pytest.raises(policy.NoFactor, match=r"Your password was reset by text, .* not enough until"):
-            policy.offers(cleo, Purpose.SIGN_IN, NOW + 72 * HOURS - timedelta(seconds=1))
-        assert offered(cleo, Purpose.SIGN_IN, NOW + 72 * HOURS) == ["text"]
-
-    def test_a_mail_is_enough(self, cleo, reset):
-        Mailbox.objects.create(user=cleo, address="cleo@example.org")
-        assert offered(cleo, Purpose.SIGN_IN, NOW) == ["email"]
-
-
 class TestStaff:
     def test_the_admin_opens_to_an_authenticator_only(self, sam):
         make_backup_codes(sam)
