@@ -52,6 +52,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     # After a reset by an e-mailed or texted code, that factor alone proves nothing until this time (policy.py).
     reset_factor = models.CharField(max_length=16, blank=True, editable=False)
     reset_factor_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # The persistent id of the device that the challenge page offers first; "" for the strongest.
+    preferred_device = models.CharField(max_length=64, blank=True, editable=False)
+    # Set by "this wasn't me": nobody signs in until the owner chose a new password.
+    locked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # After a recovery, a payment needs an authenticator or a passkey until this time.
+    strong_payments_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -131,6 +137,25 @@ class SecurityEvent(models.Model):
         PASSWORD_CHANGED = "password_changed", _("password changed")
         SUPPORT_LOOKED_UP = "support_looked_up", _("looked up by support")
         ORDER_APPROVED = "order_approved", _("order approved")
+        WRONG_CODES = "wrong_codes", _("three wrong codes")
+        EMAIL_CHANGED = "email_changed", _("e-mail changed")
+        EMAIL_CHANGE_UNDONE = "email_change_undone", _("change of e-mail undone")
+        PHONE_CHANGED = "phone_changed", _("phone changed")
+        ADDRESSES_CHANGED = "addresses_changed", _("saved addresses changed")
+        PAYMENT_DETAILS_VIEWED = "payment_details_viewed", _("payment details looked at")
+        DATA_EXPORTED = "data_exported", _("data downloaded")
+        ACCOUNT_CLOSED = "account_closed", _("account closed")
+        ACCOUNT_LOCKED = "account_locked", _("account locked by its owner")
+        ACCOUNT_UNLOCKED = "account_unlocked", _("account unlocked")
+        BROWSER_TRUSTED = "browser_trusted", _("browser trusted")
+        TRUST_ENDED = "trust_ended", _("trust in browsers ended")
+        SESSIONS_ENDED = "sessions_ended", _("signed out elsewhere")
+        RECOVERY_OPENED = "recovery_opened", _("recovery asked for")
+        RECOVERY_CANCELLED = "recovery_cancelled", _("recovery cancelled")
+        RECOVERY_CONFIRMED = "recovery_confirmed", _("recovery confirmed by staff")
+        RECOVERY_DONE = "recovery_done", _("account recovered")
+        APPROVAL_SPARED = "approval_spared", _("payment not asked for, by rule")
+        POLICY_CHANGED = "policy_changed", _("approval rules changed")
 
     at = models.DateTimeField(_("time"), default=timezone.now)
     kind = models.CharField(_("what"), max_length=40, choices=Kind)

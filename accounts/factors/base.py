@@ -14,6 +14,7 @@ class Strength(IntEnum):
     EMAIL = 1
     TEXT = 2
     AUTHENTICATOR = 3
+    PASSKEY = 4
 
 
 class Factor(MethodBase):

@@ -11,9 +11,20 @@ from accounts.factors.base import Strength
 class Purpose(models.TextChoices):
     SIGN_UP = "sign_up", _("open an account")
     SIGN_IN = "sign_in", _("sign in")
+    SIGN_IN_BY_CODE = "sign_in_by_code", _("sign in without a password")
     STAFF_SIGN_IN = "staff_sign_in", _("sign in as staff")
     RESET_PASSWORD = "reset_password", _("choose a new password")
     MANAGE_FACTORS = "manage_factors", _("change how you prove it is you")
+    NEW_CONTACT = "new_contact", _("confirm a new e-mail or phone")
+    CHANGE_EMAIL = "change_email", _("change your e-mail")
+    CHANGE_PHONE = "change_phone", _("change your phone number")
+    CHANGE_PASSWORD = "change_password", _("change your password")
+    CHANGE_ADDRESSES = "change_addresses", _("change your saved addresses")
+    VIEW_PAYMENT_DETAILS = "view_payment_details", _("see invoices and payment details")
+    EXPORT_DATA = "export_data", _("download your data")
+    CLOSE_ACCOUNT = "close_account", _("close your account")
+    RECOVER = "recover", _("recover your account")
+    CONFIRM_RECOVERY = "confirm_recovery", _("confirm the recovery of an account")
     PAY = "pay", _("approve a payment")
 
 
@@ -38,6 +49,8 @@ class Challenge(models.Model):
     # What the message says about it ({"amount": "€ 42.00"}), and where the browser goes when it has passed.
     summary = models.JSONField(default=dict)
     next_path = models.CharField(max_length=200)
+    # Why a proof was asked for, as codes of the rules that said so (for support, and for tuning them).
+    reasons = models.JSONField(default=list)
     # The person's password at the start, as a keyed hash: a challenge does not survive its change.
     credentials = models.CharField(max_length=64, blank=True)
 

@@ -1,6 +1,6 @@
 """What is enough for what. The table is the policy; the functions below only apply it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -37,22 +37,46 @@ class Rule:
 
 MINUTE = timedelta(minutes=1)
 
+# Changes of the account: by whatever is at least as strong as a text, for whoever has such a factor.
+_CHANGE = Rule(Strength.EMAIL, grant_life=10 * MINUTE, least_if_owned=Strength.TEXT)
+_CHANGE_BY_STAFF = Rule(Strength.EMAIL, grant_life=10 * MINUTE, least_if_owned=Strength.AUTHENTICATOR)
+# The same, where a proof of the last ten minutes is enough.
+_LOOK = replace(_CHANGE, recent=10 * MINUTE)
+_LOOK_BY_STAFF = replace(_CHANGE_BY_STAFF, recent=10 * MINUTE)
+
 POLICY: dict[tuple[Purpose, Person], Rule] = {
     (Purpose.SIGN_UP, Person.GUEST): Rule(Strength.EMAIL, grant_life=30 * MINUTE),
     (Purpose.RESET_PASSWORD, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
+    # Instead of a password: the factor that is asked for afterwards is another one, where the person has one.
+    (Purpose.SIGN_IN_BY_CODE, Person.GUEST): Rule(Strength.EMAIL, grant_life=2 * MINUTE),
+    (Purpose.RECOVER, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
     (Purpose.SIGN_IN, Person.SHOPPER): Rule(Strength.EMAIL, grant_life=2 * MINUTE),
     # Staff without an authenticator yet: in as a shopper, to enrol one; the admin and the console stay shut.
     (Purpose.SIGN_IN, Person.STAFF): Rule(Strength.EMAIL, grant_life=2 * MINUTE),
     (Purpose.STAFF_SIGN_IN, Person.STAFF): Rule(Strength.AUTHENTICATOR, grant_life=2 * MINUTE),
+    (Purpose.CONFIRM_RECOVERY, Person.STAFF): Rule(Strength.AUTHENTICATOR, grant_life=5 * MINUTE),
     (Purpose.PAY, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
     (Purpose.PAY, Person.SHOPPER): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
     (Purpose.PAY, Person.STAFF): Rule(Strength.EMAIL, grant_life=15 * MINUTE, least_if_owned=Strength.AUTHENTICATOR),
-    (Purpose.MANAGE_FACTORS, Person.SHOPPER): Rule(
-        Strength.EMAIL, grant_life=10 * MINUTE, least_if_owned=Strength.TEXT, recent=10 * MINUTE
-    ),
-    (Purpose.MANAGE_FACTORS, Person.STAFF): Rule(
-        Strength.EMAIL, grant_life=10 * MINUTE, least_if_owned=Strength.AUTHENTICATOR, recent=10 * MINUTE
-    ),
+    (Purpose.MANAGE_FACTORS, Person.SHOPPER): _LOOK,
+    (Purpose.MANAGE_FACTORS, Person.STAFF): _LOOK_BY_STAFF,
+    # The new e-mail or phone proves itself; the change of it has a proof of its own.
+    (Purpose.NEW_CONTACT, Person.SHOPPER): Rule(Strength.EMAIL, grant_life=10 * MINUTE),
+    (Purpose.NEW_CONTACT, Person.STAFF): Rule(Strength.EMAIL, grant_life=10 * MINUTE),
+    (Purpose.CHANGE_EMAIL, Person.SHOPPER): _CHANGE,
+    (Purpose.CHANGE_EMAIL, Person.STAFF): _CHANGE_BY_STAFF,
+    (Purpose.CHANGE_PHONE, Person.SHOPPER): _CHANGE,
+    (Purpose.CHANGE_PHONE, Person.STAFF): _CHANGE_BY_STAFF,
+    (Purpose.CHANGE_PASSWORD, Person.SHOPPER): _CHANGE,
+    (Purpose.CHANGE_PASSWORD, Person.STAFF): _CHANGE_BY_STAFF,
+    (Purpose.CHANGE_ADDRESSES, Person.SHOPPER): _LOOK,
+    (Purpose.CHANGE_ADDRESSES, Person.STAFF): _LOOK_BY_STAFF,
+    (Purpose.VIEW_PAYMENT_DETAILS, Person.SHOPPER): _LOOK,
+    (Purpose.VIEW_PAYMENT_DETAILS, Person.STAFF): _LOOK_BY_STAFF,
+    (Purpose.EXPORT_DATA, Person.SHOPPER): _CHANGE,
+    (Purpose.EXPORT_DATA, Person.STAFF): _CHANGE_BY_STAFF,
+    (Purpose.CLOSE_ACCOUNT, Person.SHOPPER): _CHANGE,
+    (Purpose.CLOSE_ACCOUNT, Person.STAFF): _CHANGE_BY_STAFF,
 }
 
 STAFF_LEVEL_LIFE = timedelta(hours=12)  # how long a staff sign-in opens the admin and the support console
