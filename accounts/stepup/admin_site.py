@@ -22,6 +22,11 @@ class StaffAdminSite(OTPAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and levels.has_staff_level(request)
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        guarded = super().admin_view(view, cacheable)
+        guarded.staff_only = True  # a model's own pages, which are not wrapped once more (shop/access.py)
+        return guarded
+
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         target = request.GET.get("next") or reverse("admin:index")

@@ -62,4 +62,5 @@ def staff_only(view: View) -> View:
             return redirect(f"{reverse('sign_in:staff')}?{urlencode({'next': request.get_full_path()})}")
         return view(request, *args, **kwargs)
 
+    guarded.staff_only = True  # type: ignore[attr-defined]
     return guarded
