@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -160,6 +161,7 @@ if EMAIL_URL:
 EMAIL_TIMEOUT = PROVIDER_TIMEOUT
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"{SHOP_NAME} <shop@{SITE_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=parseaddr(DEFAULT_FROM_EMAIL)[1])
 
 PHONENUMBER_DEFAULT_REGION = env("PHONE_REGION", default="DE")
 PHONENUMBER_DB_FORMAT = "E164"

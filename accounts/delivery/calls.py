@@ -34,13 +34,16 @@ def greet(message: Message | None, now: datetime | None = None) -> str:
     with translation.override(_language(message)):
         content = writer_of(message).compose(message, now) if message else None
         if message is None or content is None:
-            return _over()
+            return _over(message)
         move(message.pk, State.SENT, sent_at=now)
         twiml = VoiceResponse()
         # No finishOnKey: else the # would end the gathering instead of being any key.
         key = twiml.gather(action=voice_url(message), method="POST", num_digits=1, finish_on_key="", timeout=KEY_WITHIN)
         _say(key, content.text)
-        _say(twiml, _("No key was pressed, so we say no code. You can ask for another call on the page. Goodbye."))
+        if message.kind == Message.Kind.NOTICE:
+            _say(twiml, _("No key was pressed, so we say no more. It is all on the page too. Goodbye."))
+        else:
+            _say(twiml, _("No key was pressed, so we say no code. You can ask for another call on the page. Goodbye."))
     return _ended(twiml)
 
 
@@ -50,7 +53,7 @@ def tell(message: Message | None, now: datetime | None = None) -> str:
     with translation.override(_language(message)):
         content = after_key(message, now) if message else None
         if message is None or content is None or not move(message.pk, State.DELIVERED, delivered_at=now):
-            return _over()
+            return _over(message)
         twiml = VoiceResponse()
         _say(twiml, content.text)
     return _ended(twiml)
@@ -66,9 +69,12 @@ def _language(message: Message | None) -> str:
     return next((each for each in (language, language.partition("-")[0]) if each in VOICES), "en")
 
 
-def _over() -> str:
+def _over(message: Message | None) -> str:
     twiml = VoiceResponse()
-    _say(twiml, _("This code is over, or was said already. Please ask for a new one on the page. Goodbye."))
+    if message and message.kind == Message.Kind.NOTICE:
+        _say(twiml, _("This is over, or was said already. It is all on the page too. Goodbye."))
+    else:
+        _say(twiml, _("This code is over, or was said already. Please ask for a new one on the page. Goodbye."))
     return _ended(twiml)
 
 

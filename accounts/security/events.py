@@ -36,6 +36,14 @@ def describe(event: SecurityEvent) -> str:
             return _("Our support looked at your account.")
         case Kind.ORDER_APPROVED if event.detail.get("order"):
             return _("You approved the order %(order)s.") % {"order": event.detail["order"]}
+        case Kind.ORDER_APPROVED:
+            return _("You approved an order.")
+        case Kind.PAYMENT_DETAILS_VIEWED:
+            return _("Invoices or payment details were looked at.")
+        case Kind.APPROVAL_SPARED:
+            return _("A payment needed no code, by the rules of the shop.")
+        case Kind.POLICY_CHANGED:
+            return _("The shop’s rules for approving payments were changed.")
     return in_a_sentence(event)
 
 

@@ -337,9 +337,9 @@ class TestWhose:
         for said in self.said(client, twilio, call, message.pk):
             assert "This code is over" in said
 
-    def test_a_notice_has_nothing_to_say(self, twilio, message, call, phone):
+    def test_a_notice_of_no_event_has_nothing_to_say(self, twilio, message, call, phone):
         Message.objects.update(kind=Message.Kind.NOTICE, reference="0")
-        assert "This code is over" in phone.takes(call, presses="1").before[0]
+        assert "This is over" in phone.takes(call, presses="1").before[0]
 
     def test_a_call_whose_answer_was_lost_says_its_code(self, ada, queued, deliver, twilio, phone, settings):
         settings.PROVIDER_TIMEOUT = 0.3

@@ -77,6 +77,13 @@ def test_every_event_is_a_sentence_whatever_its_detail(db, kind):
         assert "%" not in said
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_no_kind_of_event_is_told_by_its_bare_name(db, kind):
+    """Fails for a new kind until somebody writes its sentence."""
+    detail = {"factor": "text", "purpose": "sign_in", "to": "+49 ••• ••78", "name": "x", "order": "ABCD2345"}
+    assert describe(SecurityEvent(kind=kind, detail=detail)) != f"{kind.label}."
+
+
 def test_events_are_told_in_plain_words(db):
     sent = SecurityEvent(kind=Kind.CODE_SENT, detail={"purpose": "pay", "factor": "text", "to": "+49 ••• ••78"})
     assert describe(sent) == "A code to approve a payment was sent to +49 ••• ••78."
