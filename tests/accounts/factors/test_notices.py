@@ -85,6 +85,13 @@ def test_a_mail_says_what_when_from_where_and_what_to_do(ada, deliver):
         assert "http://localhost:8000/account/security/" in body
 
 
+@pytest.mark.parametrize("kind", [Kind.PASSWORD_CHANGED, Kind.ACCOUNT_LOCKED, Kind.RECOVERY_DONE])
+def test_whose_password_may_no_longer_work_is_led_to_a_new_one(ada, deliver, kind):
+    tell(ada, kind, everywhere=True)
+    deliver()
+    assert all("http://localhost:8000/account/reset/" in message.text for message in DemoMessage.objects.all())
+
+
 @pytest.mark.parametrize("kind", SENTENCES)
 def test_no_notice_carries_a_link_that_signs_in_nor_a_code(ada, deliver, kind):
     tell(ada, kind, everywhere=True)
