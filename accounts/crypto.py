@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
@@ -16,6 +16,14 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 def fernet() -> MultiFernet:
     """Encrypts with the first key of FIELD_KEYS and opens what any of them encrypted."""
     return _fernet(tuple(settings.FIELD_KEYS))
+
+
+def is_under_the_newest_key(token: bytes) -> bool:
+    try:
+        _fernet((settings.FIELD_KEYS[0],)).decrypt(token)
+    except InvalidToken:
+        return False
+    return True
 
 
 class EncryptedBytesField(models.BinaryField):

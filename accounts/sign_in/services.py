@@ -17,7 +17,7 @@ from accounts.factors.text import Phone
 from accounts.models import User
 from accounts.sign_in import passwords
 from accounts.stepup import attempts, grants, policy
-from accounts.stepup.challenges import Asker, begin, channel_of, credentials_of
+from accounts.stepup.challenges import Asker, begin, channel_of, has_kept_credentials
 from accounts.stepup.digest import context_digest
 from accounts.stepup.models import Challenge, Grant, Purpose
 
@@ -66,7 +66,7 @@ def finish_sign_in(
     now = now or timezone.now()
     with transaction.atomic():
         user = User.objects.filter(challenges=begun, is_active=True).first()
-        if user is None or begun.credentials != credentials_of(user) or now - begun.requested_at > SIGN_IN_LIFE:
+        if user is None or not has_kept_credentials(begun, user) or now - begun.requested_at > SIGN_IN_LIFE:
             raise SignInOver
         grant = grants.use(
             browser=browser,

@@ -113,7 +113,6 @@ def begin(
         ways = [way.code for way in policy.contact_ways(asker.contact)]
         chosen, device_id = factor if factor in ways else ways[0], ""
         usable = [""]
-    credentials = credentials_of(asker.user)
     mine = Challenge.objects.filter(browser=asker.browser, purpose=purpose, state=State.LIVE)
     same = mine.filter(
         user=asker.user,
@@ -121,7 +120,7 @@ def begin(
         context_digest=digest,
         decoy=decoy,
         # One that its person can no longer pass is replaced: the password was changed, or the device removed.
-        credentials=credentials,
+        credentials__in=_credentials_under_each_key(asker.user),
         device_id__in=usable,
         expires_at__gt=now,
         attempts_left__gt=0,
@@ -143,7 +142,7 @@ def begin(
             context_digest=digest,
             summary=dict(summary or {}),
             next_path=next_path,
-            credentials=credentials,
+            credentials=credentials_of(asker.user),
             factor=chosen,
             device_id=device_id,
             code_key=codes.current_key_id(),
@@ -332,7 +331,20 @@ def is_over(challenge: Challenge, now: datetime) -> bool:
 
 def credentials_of(user: User | None) -> str:
     """A hash of the password's hash: changes with the password, tells nothing of it."""
-    return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest() if user else ""
+    return _credentials_under_each_key(user)[0]
+
+
+def has_kept_credentials(challenge: Challenge, user: User | None) -> bool:
+    """Is the person's password still the one with which the challenge began?"""
+    return challenge.credentials in _credentials_under_each_key(user)
+
+
+def _credentials_under_each_key(user: User | None) -> list[str]:
+    """Newest first: a challenge outlives a change of SECRET_KEY, as long as the old one is in SECRET_KEY_FALLBACKS."""
+    if user is None:
+        return [""]
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return [hashlib.sha256(each.encode()).hexdigest() for each in hashes]
 
 
 def _one_at_a_time(browser: str, purpose: str) -> None:
@@ -349,7 +361,7 @@ def _check_mine(challenge: Challenge, asker: Asker) -> None:
     same_person = challenge.user_id == (asker.user.pk if asker.user else None) and challenge.contact == asker.contact
     if challenge.browser != asker.browser or not same_person:
         raise NotYours
-    if challenge.user and (not challenge.user.is_active or challenge.credentials != credentials_of(challenge.user)):
+    if challenge.user and not (challenge.user.is_active and has_kept_credentials(challenge, challenge.user)):
         raise ChallengeOver
 
 
