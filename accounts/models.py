@@ -52,7 +52,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     # After a reset by an e-mailed or texted code, that factor alone proves nothing until this time (policy.py).
     reset_factor = models.CharField(max_length=16, blank=True, editable=False)
     reset_factor_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
-    # The persistent id of the device that the challenge page offers first; "" for the strongest.
+    # What the challenge page offers first, as factor and persistent id of its device ("call:factors.phone/3", since a
+    # phone is texted or called); "" for the strongest. What is gone or not enough for the purpose is passed over.
     preferred_device = models.CharField(max_length=64, blank=True, editable=False)
     # Set by "this wasn't me": nobody signs in until the owner chose a new password.
     locked_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -74,14 +74,19 @@ class AuthenticatorFactor(Factor):
     code = "authenticator"
     verbose_name = _("Authenticator app")
     strength = Strength.AUTHENTICATOR
+    takes_any_device = True
     model: ClassVar[type[Device]] = Authenticator
 
     def get_action(self, device: Device) -> str:
         return str(_("Use the code in your authenticator app"))
 
-    def verify(self, device: Any, code: str, now: datetime) -> bool:
-        """Any of the person's apps will do: the page asks for "your authenticator app", not for one of two."""
-        return any(accept(each, code, now) for each in self.get_devices(device.user_id))
+    def verify(self, device: Any, code: str, now: datetime) -> Device | None:
+        """Any of the person's apps will do: the page asks for "your authenticator app", not for one of two.
+
+        All are compared, whichever matches first; a code that two of them happen to show is used up on both.
+        """
+        matched = [each for each in self.get_devices(device.user_id) if accept(each, code, now)]
+        return matched[0] if matched else None
 
 
 def accept(device: Authenticator, code: str, now: datetime) -> bool:

@@ -92,6 +92,6 @@ class BackupCodeFactor(Factor):
         typed = code.upper().replace(" ", "").replace("-", "").translate(str.maketrans("OIL", "011"))
         return typed if len(typed) == LENGTH and all(c in ALPHABET for c in typed) else None
 
-    def verify(self, device: Any, code: str, now: datetime) -> bool:
+    def verify(self, device: Any, code: str, now: datetime) -> Device | None:
         codes = BackupCode.objects.filter(set_id=device.pk, digest=_digest(code, device.salt), used_at=None)
-        return bool(codes.update(used_at=now))
+        return device if codes.update(used_at=now) else None

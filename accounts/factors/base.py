@@ -29,6 +29,8 @@ class Factor(MethodBase):
     channel: ClassVar[str] = ""
     # The factor whose device it shares: they rest together, after too many wrong codes and after a reset.
     shares_device_of: ClassVar[str] = ""
+    # Whether the page asks for the factor and not for one device of it: a code of any of them will do.
+    takes_any_device: ClassVar[bool] = False
     model: ClassVar[type[Device]]
     digits_only: ClassVar[bool] = True
     malformed: ClassVar[str | Promise] = _("A code has six digits. Check what you typed; no attempt was taken.")
@@ -60,8 +62,10 @@ class Factor(MethodBase):
         """The code as it is compared, or None where it can't be one (full-width digits, signs, 10 kB)."""
         return six_digits(code)
 
-    def verify(self, device: Device, code: str, now: datetime) -> bool:
-        """True for one caller and one code only: a conditional UPDATE uses it up in the caller's transaction."""
+    def verify(self, device: Device, code: str, now: datetime) -> Device | None:
+        """The device whose code it is, for one caller and one code only: a conditional UPDATE uses it up in the
+        caller's transaction. None for a wrong code.
+        """
         raise TypeError(f"{type(self).__name__} does not do this")
 
 

@@ -17,9 +17,11 @@ def all_factors() -> list[Factor]:
     return list(registry.get_methods())
 
 
-def device_of(user: Any, code: str) -> Device | None:
-    """The confirmed device with which this person uses the factor, or None."""
-    return factor(code).get_devices(user).first()
+def device_of(user: Any, code: str, persistent_id: str = "") -> Device | None:
+    """The confirmed device with which this person uses the factor: this one, if it is still there, or the first."""
+    devices = list(factor(code).get_devices(user))
+    named = (device for device in devices if device.persistent_id == persistent_id)
+    return next(named, devices[0] if devices else None)
 
 
 def has_factor_beside_email(user: Any) -> bool:

@@ -240,7 +240,13 @@ def _let_in(request: HttpRequest, user: User, grant: Grant) -> None:
     """Sign in with the level that the proof is worth. The session key changes."""
     if request.user != user:
         login(request, user)
-    levels.raise_level(request, strength=grant.strength, factor=grant.factor, at=grant.granted_at)
+    levels.raise_level(
+        request,
+        strength=grant.strength,
+        factor=grant.factor,
+        at=grant.granted_at,
+        device_id=grant.challenge.device_id,
+    )
 
 
 def _begun(request: HttpRequest, key: str) -> Challenge | None:

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Least
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_otp.models import Device
 
 from accounts import audit, limits
@@ -95,9 +96,12 @@ def begin(
     summary: Mapping[str, str] | None = None,
     decoy: bool = False,
     factor: str | None = None,
+    device_id: str = "",
     now: datetime | None = None,
 ) -> Challenge:
     """The live challenge of this browser for exactly this, or a new one, whose code is then on its way.
+
+    By `factor` and `device_id` where the person may use them, else by what is offered first.
 
     Any other live challenge of this browser for the purpose is superseded. Asking again (a reload, the back button, a
     second tab) gives the same challenge and sends nothing. Raises policy.NoFactor.
@@ -106,7 +110,8 @@ def begin(
     policy.rule(purpose, asker.user)
     if asker.user and not asker.contact:
         offers = policy.offers(asker.user, purpose, now)
-        offer = next((offer for offer in offers if offer.factor.code == factor), offers[0])
+        of_factor = [offer for offer in offers if offer.factor.code == factor] or offers[:1]
+        offer = next((offer for offer in of_factor if offer.device.persistent_id == device_id), of_factor[0])
         chosen, device_id = offer.factor.code, offer.device.persistent_id
         usable = [offer.device.persistent_id for offer in offers]
     else:  # a guest, or an account without a factor yet, which proves its own contact
@@ -163,18 +168,19 @@ def send(
     *,
     asker: Asker,
     factor: str,
+    device_id: str = "",
     actor: User | None = None,
     reason: str = "",
     now: datetime | None = None,
 ) -> Message:
-    """Send the challenge's code, the same one as before, by this factor.
+    """Send the challenge's code, the same one as before, by this factor; to this device, if the person has several.
 
     One conditional UPDATE takes the send, so a hundred presses give as many messages as the cooldown allows.
     Raises NotYours, ChallengeOver, TooSoon, NoMoreSends, policy.NoFactor.
     """
     now = now or timezone.now()
     _check_mine(challenge, asker)
-    used, device = _usable(challenge, factor, now)
+    used, device = _usable(challenge, factor, now, device_id)
     if not used.channel:
         raise NothingToSend
     destination = device.destination if device else challenge.contact
@@ -236,13 +242,23 @@ def resend_for(challenge: Challenge, *, actor: User, reason: str, now: datetime 
     return send(challenge, asker=owner, factor=challenge.factor, actor=actor, reason=reason, now=now)
 
 
-def choose(challenge: Challenge, *, asker: Asker, factor: str, now: datetime | None = None) -> Message | None:
-    """Go on with another factor: a code is sent, or the app or backup code is asked for on the page."""
+def choose(
+    challenge: Challenge, *, asker: Asker, factor: str, device_id: str = "", now: datetime | None = None
+) -> Message | None:
+    """Go on with another factor or device: a code is sent, or the app or backup code is asked for on the page.
+
+    A code that went there already needs no second send, so a person may come back to it at any time.
+    Raises what `send` raises.
+    """
     now = now or timezone.now()
     _check_mine(challenge, asker)
-    used, device = _usable(challenge, factor, now)
+    used, device = _usable(challenge, factor, now, device_id)
     if used.channel:
-        return send(challenge, asker=asker, factor=factor, now=now)
+        try:
+            return send(challenge, asker=asker, factor=factor, device_id=device_id, now=now)
+        except (TooSoon, NoMoreSends):
+            if not _is_with(challenge, used, device.destination if device else challenge.contact):
+                raise
     Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(
         factor=used.code, device_id=device.persistent_id if device else ""
     )
@@ -284,8 +300,12 @@ def answer(
         raise _wrong(challenge, used, now)
     with transaction.atomic():
         won = Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(state=State.PASSED, passed_at=now)
-        if won and (used.channel or (device is not None and used.verify(device, typed, now))):
+        matched = used.verify(device, typed, now) if won and device and not used.channel else device
+        if won and (used.channel or matched):
             challenge.refresh_from_db()
+            if matched and matched.persistent_id != challenge.device_id:
+                challenge.device_id = matched.persistent_id
+                challenge.save(update_fields=["device_id"])
             strength = Strength(challenge.weakest_sent) if used.channel and challenge.weakest_sent else used.strength
             grant = Grant.objects.create(
                 challenge=challenge,
@@ -307,6 +327,7 @@ def answer(
                 contact=challenge.contact,
                 purpose=purpose,
                 factor=used.code,
+                **({"name": matched.name} if used.takes_any_device and matched and matched.name else {}),
             )
             return grant
         transaction.set_rollback(True)
@@ -365,18 +386,34 @@ def _check_mine(challenge: Challenge, asker: Asker) -> None:
         raise ChallengeOver
 
 
-def _usable(challenge: Challenge, factor: str, now: datetime) -> tuple[Factor, Device | None]:
-    """The factor and the device for this challenge, checked against the policy as it stands now."""
+def _usable(challenge: Challenge, factor: str, now: datetime, device_id: str = "") -> tuple[Factor, Device | None]:
+    """The factor and the device for this challenge, checked against the policy as it stands now.
+
+    `device_id` is what the page posted: it has to be one of those that are offered to this person.
+    """
     if challenge.contact:
         way = next((way for way in policy.contact_ways(challenge.contact) if way.code == factor), None)
         if way is None:
             raise NotYours
         return way, None
     offers = [o for o in policy.offers(challenge.user, challenge.purpose, now) if o.factor.code == factor]
-    offer = next((o for o in offers if o.device.persistent_id == challenge.device_id), offers[0] if offers else None)
-    if offer is None or (challenge.factor == factor and offer.device.persistent_id != challenge.device_id):
+    if not offers:
         raise ChallengeOver  # removed, or no longer enough
+    by_id = {offer.device.persistent_id: offer for offer in offers}
+    if device_id and device_id not in by_id:
+        raise policy.NoFactor(_("That way is not one of yours any more. Please use another."))
+    offer = by_id.get(device_id or challenge.device_id, offers[0])
+    # The code of a challenge is with the device it was sent to; an app's code may be of any of one's apps.
+    bound = challenge.factor == factor and not device_id and not offer.factor.takes_any_device
+    if bound and offer.device.persistent_id != challenge.device_id:
+        raise ChallengeOver
     return offer.factor, offer.device
+
+
+def _is_with(challenge: Challenge, used: Factor, destination: str) -> bool:
+    """Did the last message on this channel bring the code there?"""
+    sent = Message.objects.filter(challenge=challenge, channel=used.channel).order_by("-send_number").first()
+    return sent is not None and sent.destination == destination
 
 
 def _is_derived_code(challenge: Challenge, typed: str) -> bool:

@@ -23,13 +23,13 @@ class Level:
     at: datetime
 
 
-def raise_level(request: HttpRequest, *, strength: int, factor: str, at: datetime) -> None:
-    """Remember a fresh proof. The session key changes, so one that leaked before gains nothing."""
+def raise_level(request: HttpRequest, *, strength: int, factor: str, at: datetime, device_id: str = "") -> None:
+    """Remember a fresh proof, by this device. The session key changes, so one that leaked before gains nothing."""
     request.session.cycle_key()
     request.session[_KEY] = {"strength": int(strength), "factor": factor, "at": at.isoformat()}
     if request.user.is_staff and strength >= Strength.AUTHENTICATOR:
         # django-otp's admin site asks for the device; shoppers' pages are spared the query.
-        django_otp.login(request, device_of(request.user, factor))
+        django_otp.login(request, device_of(request.user, factor, device_id))
 
 
 def level_of(request: HttpRequest) -> Level | None:

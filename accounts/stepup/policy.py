@@ -95,6 +95,11 @@ class Offer:
     factor: Factor
     device: Device
 
+    @property
+    def key(self) -> str:
+        """As User.preferred_device keeps it: a phone is texted or called, so the device alone would not tell."""
+        return f"{self.factor.code}:{self.device.persistent_id}"
+
 
 def person(user: Any) -> Person:
     if user is None:
@@ -109,19 +114,20 @@ def rule(purpose: str, user: Any) -> Rule:
 
 def needed_strength(purpose: str, user: Any) -> Strength:
     stated = rule(purpose, user)
-    owned = max((offer.factor.strength for offer in _owned(user)), default=stated.least) if user else stated.least
-    if stated.least_if_owned and owned >= stated.least_if_owned:
+    best = max((offer.factor.strength for offer in owned(user)), default=stated.least) if user else stated.least
+    if stated.least_if_owned and best >= stated.least_if_owned:
         return max(stated.least, stated.least_if_owned)
     return stated.least
 
 
 def offers(user: Any, purpose: str, now: datetime) -> list[Offer]:
-    """The factors this person may use for this purpose now, in the order in which they are offered.
+    """The factors this person may use for this purpose now, in the order in which they are offered: what the person
+    prefers, if it is allowed at all, then the strongest.
 
     Raises NoFactor with the reason where there is none.
     """
     least = needed_strength(purpose, user)
-    fitting = [offer for offer in _owned(user) if offer.factor.strength >= least]
+    fitting = [offer for offer in owned(user) if offer.factor.strength >= least]
     allowed = []
     rests = ""
     for offer in fitting:
@@ -131,7 +137,13 @@ def offers(user: Any, purpose: str, now: datetime) -> list[Offer]:
             allowed.append(offer)
     if not allowed:
         raise NoFactor(rests or _("You have nothing set up yet that is strong enough for this."))
-    return sorted(allowed, key=lambda offer: _texts_a_landline(offer.factor, getattr(offer.device, "destination", "")))
+    return sorted(
+        allowed,
+        key=lambda offer: (
+            offer.key != user.preferred_device,
+            _texts_a_landline(offer.factor, getattr(offer.device, "destination", "")),
+        ),
+    )
 
 
 def contact_ways(contact: str) -> list[Factor]:
@@ -146,7 +158,8 @@ def _texts_a_landline(factor: Factor, destination: str) -> bool:
     return factor.code == "text" and is_landline(destination)
 
 
-def _owned(user: Any) -> list[Offer]:
+def owned(user: Any) -> list[Offer]:
+    """All that this person has, whatever it is good for."""
     found = []
     for factor in all_factors():
         for device in factor.get_devices(user):

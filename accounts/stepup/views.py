@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.delivery.models import Message, State
+from accounts.factors.base import Factor
 from accounts.factors.registry import factor as factor_of
 from accounts.net import client_ip
 from accounts.phones import mask
@@ -113,7 +114,13 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
         )
     else:
         if request.user.is_authenticated and request.user.pk == grant.user_id:
-            levels.raise_level(request, strength=grant.strength, factor=grant.factor, at=grant.granted_at)
+            levels.raise_level(
+                request,
+                strength=grant.strength,
+                factor=grant.factor,
+                at=grant.granted_at,
+                device_id=grant.challenge.device_id,
+            )
         else:
             request.session.cycle_key()
         return redirect(found.next_path)
@@ -128,13 +135,13 @@ def resend(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     found = _own_challenge(request, challenge_id)
     if found is None:
         return _not_here(request)
-    factor = request.POST.get("factor") or found.factor
+    factor, device_id = request.POST.get("factor") or found.factor, request.POST.get("device", "")
     form, status = CodeForm(), 422
     try:
-        if factor == found.factor and factor_of(factor).channel:
+        if factor == found.factor and device_id in ("", found.device_id) and factor_of(factor).channel:
             send(found, asker=_asker(request, found), factor=factor)
         else:
-            choose(found, asker=_asker(request, found), factor=factor)
+            choose(found, asker=_asker(request, found), factor=factor, device_id=device_id)
         return redirect("stepup:challenge", found.pk)
     except TooSoon as soon:
         seconds = max(1, round((soon.at - timezone.now()).total_seconds()))
@@ -176,6 +183,7 @@ def again(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             summary=found.summary,
             decoy=found.decoy,
             factor=found.factor,
+            device_id=found.device_id,
         )
     except policy.NoFactor as why:
         return _page(request, found, CodeForm(), status=422, over=True, notice=str(why))
@@ -229,13 +237,19 @@ def _alternatives(found: Challenge) -> list[dict[str, Any]]:
         offers = policy.offers(found.user, found.purpose, timezone.now())
     except policy.NoFactor:
         return []
-    others: dict[str, dict[str, Any]] = {}
+    others: dict[tuple[str, str], policy.Offer] = {}
     for offer in offers:
-        if offer.factor.code != found.factor:
-            others.setdefault(
-                offer.factor.code, {"code": offer.factor.code, "action": offer.factor.get_action(offer.device)}
-            )
-    return list(others.values())
+        others.setdefault(_way(offer.factor, offer.device.persistent_id), offer)
+    others.pop(_way(factor_of(found.factor), found.device_id), None)
+    return [
+        {"code": code, "device": device_id, "action": offer.factor.get_action(offer.device)}
+        for (code, device_id), offer in others.items()
+    ]
+
+
+def _way(factor: Factor, device_id: str) -> tuple[str, str]:
+    """Each place a code may be sent to is a way of its own; of what takes any device, one stands for all."""
+    return factor.code, "" if factor.takes_any_device else device_id
 
 
 def _sending_context(found: Challenge) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from accounts.factors.backup_code import BackupCode, BackupCodeSet, make_backup_
 from accounts.stepup import attempts, challenges, codes
 from accounts.stepup.challenges import ChallengeOver, WrongCode
 from accounts.stepup.models import Challenge, Grant
+from tests.accounts.sign_in.steps import code_shown
 from tests.codes import code_of, totp_of, wrong_code_of
 from tests.conftest import in_threads
 
@@ -47,6 +48,16 @@ class TestOneAppsCode:
         results = in_threads(20, lambda n: answer(asked[n][1], asked[n][0], code))
         assert Grant.objects.count() == outcomes(results)["Grant"] == 1
         # Ten an hour are compared, the others rest: nothing else happened.
+        assert set(outcomes(results)) <= {"Grant", "WrongCode", "FactorResting"}
+
+    @pytest.mark.parametrize("which", [0, 1])
+    def test_with_two_apps_twenty_browsers_pass_once(self, ada, twenty_browsers, answer, which):
+        seed = Authenticator.objects.get(user=ada).seed
+        Authenticator.objects.create(user=ada, name="second", **({"seed": seed} if which else {}))
+        code = code_shown(Authenticator.objects.filter(user=ada).order_by("pk")[which])
+        asked = twenty_browsers("authenticator")
+        results = in_threads(20, lambda n: answer(asked[n][1], asked[n][0], code))
+        assert Grant.objects.count() == outcomes(results)["Grant"] == 1
         assert set(outcomes(results)) <= {"Grant", "WrongCode", "FactorResting"}
 
     def test_control_remembering_the_step_after_looking_accepts_it_often(self, ada, db):

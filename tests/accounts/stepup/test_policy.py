@@ -1,6 +1,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.factors.authenticator import Authenticator
@@ -8,6 +10,7 @@ from accounts.factors.backup_code import make_backup_codes
 from accounts.factors.base import Strength
 from accounts.factors.email import Mailbox
 from accounts.factors.text import Phone
+from accounts.models import User
 from accounts.stepup import policy
 from accounts.stepup.models import Purpose
 
@@ -57,6 +60,94 @@ def test_used_up_backup_codes_are_not_offered(ben):
     assert offered(ben, Purpose.SIGN_IN) == ["email", "backup_code"]
     ben.backup_code_sets.get().codes.update(used_at=NOW)
     assert offered(ben, Purpose.SIGN_IN) == ["email"]
+
+
+class TestPreferred:
+    @pytest.fixture
+    def ways(self, ada):
+        Phone.objects.create(user=ada, number="+4915155555599")
+        make_backup_codes(ada)
+        return {f"{offer.factor.code} {n}": offer.key for n, offer in enumerate(policy.owned(ada))}
+
+    @pytest.mark.parametrize(
+        ("preferred", "purpose", "first"),
+        [
+            ("text 1", Purpose.SIGN_IN, "text 1"),
+            ("text 2", Purpose.SIGN_IN, "text 2"),
+            ("call 3", Purpose.SIGN_IN, "call 3"),
+            ("call 4", Purpose.PAY, "call 4"),
+            ("email 5", Purpose.SIGN_IN, "email 5"),
+            ("email 5", Purpose.PAY, "email 5"),
+            ("email 5", Purpose.MANAGE_FACTORS, "authenticator 0"),  # not enough there
+            ("email 5", Purpose.CHANGE_PHONE, "authenticator 0"),
+            ("call 3", Purpose.CHANGE_PHONE, "call 3"),
+            ("", Purpose.SIGN_IN, "authenticator 0"),
+        ],
+    )
+    def test_it_comes_first_where_it_is_allowed(self, ada, ways, preferred, purpose, first):
+        ada.preferred_device = ways.get(preferred, "")
+        found = [offer.key for offer in policy.offers(ada, purpose, timezone.now())]
+        assert found[0] == ways[first]
+        ada.preferred_device = ""
+        # Nothing is added by it and nothing is lost, and the others keep their order.
+        rest = [offer.key for offer in policy.offers(ada, purpose, timezone.now())]
+        assert found[1:] == [key for key in rest if key != ways[first]]
+
+    def test_the_admin_still_opens_to_an_authenticator_only(self, sam):
+        phone = Phone.objects.create(user=sam, number="+4915112345679")
+        sam.preferred_device = f"text:{phone.persistent_id}"
+        assert offered(sam, Purpose.STAFF_SIGN_IN) == ["authenticator"]
+        assert offered(sam, Purpose.PAY) == ["authenticator"]
+        assert offered(sam, Purpose.SIGN_IN)[0] == "text"
+
+    def test_what_was_removed_is_passed_over(self, ada, ways):
+        ada.preferred_device = ways["text 2"]
+        Phone.objects.filter(number="+4915155555599").delete()
+        assert offered(ada, Purpose.SIGN_IN)[0] == "authenticator"
+
+    def test_what_is_no_longer_confirmed_is_passed_over(self, ada, ways):
+        ada.preferred_device = ways["text 2"]
+        Phone.objects.update(confirmed=False)
+        assert offered(ada, Purpose.SIGN_IN)[0] == "authenticator"
+
+    def test_somebody_elses_is_passed_over(self, ada, cleo):
+        ada.preferred_device = f"text:{cleo.phones.get().persistent_id}"
+        assert offered(ada, Purpose.SIGN_IN) == ["authenticator", "text", "call", "email"]
+
+    def test_a_call_is_passed_over_where_the_shop_calls_nobody(self, ada, ways, settings):
+        ada.preferred_device = ways["call 3"]
+        settings.TWILIO_FROM, settings.TWILIO_MESSAGING_SERVICE_SID = "", "MG" + "a" * 32
+        assert offered(ada, Purpose.SIGN_IN)[0] == "authenticator"
+
+    def test_a_new_phone_still_approves_no_payment(self, ada, ways):
+        ada.preferred_device = ways["text 1"]
+        Phone.objects.update(approves_payments_from=NOW + policy.NEW_PHONE_REST)
+        assert offered(ada, Purpose.PAY, NOW)[0] == "authenticator"
+        assert offered(ada, Purpose.SIGN_IN, NOW)[0] == "text"
+
+    def test_one_that_rests_after_a_reset_is_passed_over(self, ada, ways):
+        ada.preferred_device = ways["email 5"]
+        ada.reset_factor, ada.reset_factor_rests_until = "email", NOW + policy.REST_AFTER_RESET
+        assert offered(ada, Purpose.SIGN_IN, NOW)[0] == "authenticator"
+
+    def test_a_landline_that_shall_be_texted_is_texted(self, ben):
+        phone = Phone.objects.create(user=ben, number="+493090182099")
+        ben.preferred_device = f"text:{phone.persistent_id}"
+        assert offered(ben, Purpose.SIGN_IN) == ["text", "call", "email"]
+
+    def test_it_costs_no_query(self, ada, ways):
+        spent = []
+        for preferred in ("", ways["text 2"]):
+            ada.preferred_device = preferred
+            with CaptureQueriesContext(connection) as queries:
+                policy.offers(ada, Purpose.MANAGE_FACTORS, NOW)
+            spent.append(len(queries))
+        assert spent[0] == spent[1]
+
+    def test_every_key_fits_its_column(self, ada, ways):
+        room = User._meta.get_field("preferred_device").max_length
+        for key in ways.values():
+            assert len(key.rpartition("/")[0] + f"/{2**63 - 1}") <= room
 
 
 class TestANewPhone:
