@@ -12,6 +12,7 @@ from accounts.factors.notices import tell_owner
 from accounts.models import User
 from accounts.stepup import attempts
 from accounts.stepup.models import Purpose
+from accounts.stepup.wrong_codes import tell_of_wrong_codes
 
 # How long a shown QR code may wait to be scanned and confirmed.
 PENDING_LIFE = timedelta(minutes=30)
@@ -91,6 +92,7 @@ def confirm_authenticator(
         attempts.passed(subject, counted, own_failures=0)  # the same form twice at the same moment
         raise AlreadySetUp
     audit.record(audit.Kind.PROOF_FAILED, user=user, ip=ip, purpose=Purpose.MANAGE_FACTORS, factor=_FACTOR)
+    tell_of_wrong_codes(user, ip=ip, now=now)
     if attempts.failed(subject, _FACTOR, now):
         tell_owner(user, audit.record(audit.Kind.FACTOR_RESTING, user=user, ip=ip, factor=_FACTOR))
     raise WrongCode

@@ -14,6 +14,7 @@ HOUR = timedelta(hours=1)
 REST = timedelta(minutes=15)
 FOR_GOOD = timedelta(days=36500)
 A_HOUR, IN_A_ROW = 10, 100
+WORTH_A_NOTICE = 3
 
 
 class FactorResting(Exception):
@@ -46,14 +47,24 @@ def failed(subject: str, factor: str, now: datetime) -> bool:
     return limits.take("codes while slow", f"{subject} {factor}", limit=1, window=REST, now=now)
 
 
+def owner_should_know(subject: str, now: datetime) -> bool:
+    """Called for a wrong code. True for the third within an hour, and then for none in the hour that follows."""
+    limits.take("wrong codes", subject, limit=A_HOUR, window=HOUR, now=now)
+    return limits.spent("wrong codes", subject, window=HOUR, now=now) >= WORTH_A_NOTICE and limits.take(
+        "notices of wrong codes", subject, limit=1, window=HOUR, now=now
+    )
+
+
 def passed(subject: str, counted: bool, own_failures: int) -> None:
     """Give back this success, and the failures of its own challenge. `counted` is what `pay` said.
 
-    In slow mode nothing was taken, and nothing is given back: it would be one more try for whoever brought it on.
+    In slow mode no try was taken, and none is given back: it would be one more for whoever brought it on.
     """
     if counted:
         limits.give_back("codes an hour", subject)
         limits.give_back("codes in a row", subject, own_failures + 1)
+    if own_failures:
+        limits.give_back("wrong codes", subject, own_failures)
 
 
 def not_compared(subject: str, counted: bool) -> None:

@@ -27,6 +27,7 @@ from accounts.factors.registry import factor as factor_of
 from accounts.models import User
 from accounts.stepup import attempts, codes, policy
 from accounts.stepup.models import Challenge, Grant
+from accounts.stepup.wrong_codes import tell_of_wrong_codes
 
 State = Challenge.State
 
@@ -297,7 +298,7 @@ def answer(
         Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(attempts_left=F("attempts_left") + 1)
         raise
     if used.channel and not _is_derived_code(challenge, typed):
-        raise _wrong(challenge, used, now)
+        raise _wrong(challenge, used, asker.ip, now)
     with transaction.atomic():
         won = Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(state=State.PASSED, passed_at=now)
         matched = used.verify(device, typed, now) if won and device and not used.channel else device
@@ -334,7 +335,7 @@ def answer(
     if not won:
         attempts.not_compared(challenge.subject, counted)
         raise ChallengeOver
-    raise _wrong(challenge, used, now)
+    raise _wrong(challenge, used, asker.ip, now)
 
 
 def start_clock(challenge_id: UUID, handed_over_at: datetime) -> None:
@@ -425,18 +426,21 @@ def _is_derived_code(challenge: Challenge, typed: str) -> bool:
     return codes.same(typed, code) and not challenge.decoy and challenge.sends > 0
 
 
-def _wrong(challenge: Challenge, used: Factor, now: datetime) -> WrongCode | ChallengeOver:
+def _wrong(challenge: Challenge, used: Factor, ip: str | None, now: datetime) -> WrongCode | ChallengeOver:
     """Count and record a wrong code, and close the challenge with its last attempt."""
     audit.record(
         audit.Kind.PROOF_FAILED,
         user=challenge.user,
         contact=challenge.contact,
+        ip=ip,
         purpose=challenge.purpose,
         factor=used.code,
     )
+    if challenge.user:
+        tell_of_wrong_codes(challenge.user, ip=ip, now=now)
     if attempts.failed(challenge.subject, used.rests_as, now):
         event = audit.record(
-            audit.Kind.FACTOR_RESTING, user=challenge.user, contact=challenge.contact, factor=used.code
+            audit.Kind.FACTOR_RESTING, user=challenge.user, contact=challenge.contact, ip=ip, factor=used.code
         )
         if challenge.user:
             tell_owner(challenge.user, event)

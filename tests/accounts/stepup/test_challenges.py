@@ -426,8 +426,10 @@ class TestAttempts:
             for wrong in range(1, 6):
                 with pytest.raises((WrongCode, attempts.FactorResting)):
                     answer(challenge, wrong_code_of(challenge, wrong))
-        assert events("factor_resting").get().detail == {"factor": "text"}
-        assert Message.objects.get(kind=Message.Kind.NOTICE).destination == "ada@example.org"
+        event = events("factor_resting").get()
+        assert event.detail == {"factor": "text"}
+        notice = Message.objects.get(kind=Message.Kind.NOTICE, reference=str(event.pk))
+        assert notice.destination == "ada@example.org"
 
     def test_at_the_limit_the_owner_gets_in_by_another_factor(self, ada, begin, answer, asker):
         for number in range(2):

@@ -152,8 +152,8 @@ def test_a_resting_factor_is_told_and_the_others_stay(client, ada, time_machine)
         answers = [type_code(browser, wrong_code_of(challenge)) for _ in range(4)]
     assert "Too many wrong codes. This way rests for" in answers[-1].content.decode()
     assert "E-mail a code to" in answers[-1].content.decode()
-    assert SecurityEvent.objects.filter(kind=SecurityEvent.Kind.FACTOR_RESTING).count() == 1
-    assert Message.objects.filter(kind="notice").count() == 1
+    event = SecurityEvent.objects.get(kind=SecurityEvent.Kind.FACTOR_RESTING)
+    assert Message.objects.filter(kind="notice", reference=str(event.pk)).count() == 1
 
 
 def test_a_payment_shows_amount_and_shop(client, ben):
