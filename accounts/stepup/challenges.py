@@ -4,7 +4,7 @@ Each decision is one conditional UPDATE; the checks in Python only choose the wo
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,6 +98,9 @@ def begin(
     decoy: bool = False,
     factor: str | None = None,
     device_id: str = "",
+    least: int | None = None,
+    reasons: Sequence[str] = (),
+    facts: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Challenge:
     """The live challenge of this browser for exactly this, or a new one, whose code is then on its way.
@@ -105,12 +108,13 @@ def begin(
     By `factor` and `device_id` where the person may use them, else by what is offered first.
 
     Any other live challenge of this browser for the purpose is superseded. Asking again (a reload, the back button, a
-    second tab) gives the same challenge and sends nothing. Raises policy.NoFactor.
+    second tab) gives the same challenge and sends nothing. `least` is the strength that this one needs beyond the
+    policy table, with the reasons and the facts that said so. Raises policy.NoFactor.
     """
     now = now or timezone.now()
     policy.rule(purpose, asker.user)
     if asker.user and not asker.contact:
-        offers = policy.offers(asker.user, purpose, now)
+        offers = policy.offers(asker.user, purpose, now, least)
         of_factor = [offer for offer in offers if offer.factor.code == factor] or offers[:1]
         offer = next((offer for offer in of_factor if offer.device.persistent_id == device_id), of_factor[0])
         chosen, device_id = offer.factor.code, offer.device.persistent_id
@@ -125,6 +129,7 @@ def begin(
         contact=asker.contact,
         context_digest=digest,
         decoy=decoy,
+        least=least,
         # One that its person can no longer pass is replaced: the password was changed, or the device removed.
         credentials__in=_credentials_under_each_key(asker.user),
         device_id__in=usable,
@@ -132,7 +137,7 @@ def begin(
         attempts_left__gt=0,
     )
     with transaction.atomic():
-        _one_at_a_time(asker.browser, purpose)
+        one_at_a_time(asker.browser, purpose)
         if alive := same.first():
             if alive.next_path != next_path:  # asked from another page: that is where the person wants to go
                 same.update(next_path=next_path)
@@ -148,6 +153,9 @@ def begin(
             context_digest=digest,
             summary=dict(summary or {}),
             next_path=next_path,
+            least=least,
+            reasons=list(reasons),
+            facts=facts,
             credentials=credentials_of(asker.user),
             factor=chosen,
             device_id=device_id,
@@ -369,7 +377,7 @@ def _credentials_under_each_key(user: User | None) -> list[str]:
     return [hashlib.sha256(each.encode()).hexdigest() for each in hashes]
 
 
-def _one_at_a_time(browser: str, purpose: str) -> None:
+def one_at_a_time(browser: str, purpose: str) -> None:
     """A lock until the end of the transaction.
 
     Without it, of two requests at once the second sees no live challenge, waits for the first one's, replaces that,
@@ -397,7 +405,8 @@ def _usable(challenge: Challenge, factor: str, now: datetime, device_id: str = "
         if way is None:
             raise NotYours
         return way, None
-    offers = [o for o in policy.offers(challenge.user, challenge.purpose, now) if o.factor.code == factor]
+    allowed = policy.offers(challenge.user, challenge.purpose, now, challenge.least)
+    offers = [o for o in allowed if o.factor.code == factor]
     if not offers:
         raise ChallengeOver  # removed, or no longer enough
     by_id = {offer.device.persistent_id: offer for offer in offers}

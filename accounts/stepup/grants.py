@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,9 +23,10 @@ def find(
     contact: str = "",
     now: datetime | None = None,
 ) -> Grant | None:
-    """An unused grant for exactly this, without using it."""
+    """An unused grant for exactly this, as strong as its challenge asked for, without using it."""
     return (
         Grant.objects.filter(
+            Q(challenge__least=None) | Q(challenge__least__lte=F("strength")),
             browser=browser,
             purpose=purpose,
             context_digest=digest,

@@ -1,6 +1,9 @@
 import uuid
+from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +29,10 @@ class Purpose(models.TextChoices):
     RECOVER = "recover", _("recover your account")
     CONFIRM_RECOVERY = "confirm_recovery", _("confirm the recovery of an account")
     PAY = "pay", _("approve a payment")
+    CHANGE_POLICY = "change_policy", _("change the approval rules")
+
+
+BY_RULE = "rule"  # stands for the factor where a payment was spared the question (sparing.py)
 
 
 class Challenge(models.Model):
@@ -51,6 +58,10 @@ class Challenge(models.Model):
     next_path = models.CharField(max_length=200)
     # Why a proof was asked for, as codes of the rules that said so (for support, and for tuning them).
     reasons = models.JSONField(default=list)
+    # No weaker proof than this will do; NULL where the policy table alone says what is enough.
+    least = models.PositiveSmallIntegerField(null=True)
+    # What the decision was made on, so that changed rules can be tried on it later (risk.Facts).
+    facts = models.JSONField(null=True)
     # The person's password at the start, as a keyed hash: a challenge does not survive its change.
     credentials = models.CharField(max_length=64, blank=True)
 
@@ -112,3 +123,84 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"grant of {self.challenge_id}"
+
+
+def _bounds(low: int, high: int) -> list[Any]:
+    return [MinValueValidator(low), MaxValueValidator(high)]
+
+
+class ApprovalRules(models.Model):
+    """The shop's numbers for approvals (risk.Rules), one row. What tightens can be tuned and not switched off."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    relax_below = models.DecimalField(
+        _("spare payments below"),
+        max_digits=10,
+        decimal_places=2,
+        default=Decimal("0.00"),
+        validators=_bounds(0, 500),
+        help_text=_(
+            "Of a known person in a known browser, to a known address, after a recent strong proof. "
+            "0: every payment is asked for."
+        ),
+    )
+    relax_proof_minutes = models.PositiveSmallIntegerField(
+        _("minutes for which a strong proof is recent"),
+        default=60,
+        validators=_bounds(5, 1440),
+        help_text=_("A proof by text or stronger, in the same session."),
+    )
+    known_address_days = models.PositiveSmallIntegerField(
+        _("days after which an address is known"),
+        default=30,
+        validators=_bounds(7, 365),
+        help_text=_("Counted from the first paid order to it."),
+    )
+    failures_a_day = models.PositiveSmallIntegerField(
+        _("wrong codes and passwords in a day"),
+        default=5,
+        validators=_bounds(3, 20),
+        help_text=_("From this number on a stronger proof is asked for."),
+    )
+    phone_changed_days = models.PositiveSmallIntegerField(
+        _("days for which a phone counts as changed"),
+        default=7,
+        validators=_bounds(3, 30),
+        help_text=_("Meanwhile a stronger proof is asked for."),
+    )
+    orders_a_day = models.PositiveSmallIntegerField(
+        _("orders in a day"),
+        default=5,
+        validators=_bounds(1, 20),
+        help_text=_("For each further one a stronger proof is asked for."),
+    )
+    spent_a_day = models.DecimalField(
+        _("money spent in a day"),
+        max_digits=10,
+        decimal_places=2,
+        default=Decimal("1000.00"),
+        validators=_bounds(50, 10_000),
+        help_text=_("For whatever is above, a stronger proof is asked for."),
+    )
+
+    class Meta:
+        verbose_name = _("approval rules")
+        verbose_name_plural = _("approval rules")
+        constraints = [
+            models.CheckConstraint(name="approval_rules_are_one", condition=models.Q(id=1)),
+            models.CheckConstraint(
+                name="approval_rules_within_bounds",
+                condition=models.Q(
+                    relax_below__range=(0, 500),
+                    relax_proof_minutes__range=(5, 1440),
+                    known_address_days__range=(7, 365),
+                    failures_a_day__range=(3, 20),
+                    phone_changed_days__range=(3, 30),
+                    orders_a_day__range=(1, 20),
+                    spent_a_day__range=(50, 10_000),
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("what payments are asked for"))

@@ -77,11 +77,14 @@ POLICY: dict[tuple[Purpose, Person], Rule] = {
     (Purpose.EXPORT_DATA, Person.STAFF): _CHANGE_BY_STAFF,
     (Purpose.CLOSE_ACCOUNT, Person.SHOPPER): _CHANGE,
     (Purpose.CLOSE_ACCOUNT, Person.STAFF): _CHANGE_BY_STAFF,
+    # What payments are asked for: beside the right to change it, a fresh proof.
+    (Purpose.CHANGE_POLICY, Person.STAFF): Rule(Strength.AUTHENTICATOR, grant_life=10 * MINUTE, recent=10 * MINUTE),
 }
 
 STAFF_LEVEL_LIFE = timedelta(hours=12)  # how long a staff sign-in opens the admin and the support console
 NEW_PHONE_REST = timedelta(hours=72)  # a phone added to a living account does not approve payments for so long
 REST_AFTER_RESET = timedelta(hours=72)  # nor does the factor that reset the password prove anything for so long
+STRONG_PAYMENT = Strength.AUTHENTICATOR  # what a payment needs for a while after a recovery
 
 
 class NoFactor(Exception):
@@ -120,13 +123,14 @@ def needed_strength(purpose: str, user: Any) -> Strength:
     return stated.least
 
 
-def offers(user: Any, purpose: str, now: datetime) -> list[Offer]:
+def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None) -> list[Offer]:
     """The factors this person may use for this purpose now, in the order in which they are offered: what the person
     prefers, if it is allowed at all, then the strongest.
 
-    Raises NoFactor with the reason where there is none.
+    `at_least` is what this one challenge asks for beyond the table (Challenge.least). Raises NoFactor with the reason
+    where there is none.
     """
-    least = needed_strength(purpose, user)
+    least = max(needed_strength(purpose, user), at_least or Strength.EMAIL)
     fitting = [offer for offer in owned(user) if offer.factor.strength >= least]
     allowed = []
     rests = ""
@@ -181,6 +185,12 @@ def _rests(offer: Offer, user: Any, purpose: str, now: datetime) -> str:
             ),
         }
         return words[offer.factor.rests_as] % {"time": _time(user.reset_factor_rests_until)}
+    strong_until = user.strong_payments_until
+    if purpose == Purpose.PAY and strong_until and strong_until > now and offer.factor.strength < STRONG_PAYMENT:
+        return _(
+            "Your account was recovered lately, so until %(time)s a payment needs an authenticator app or a passkey. "
+            "Use one of them, or wait until then."
+        ) % {"time": _time(strong_until)}
     if isinstance(offer.device, Phone) and purpose == Purpose.PAY and offer.device.approves_payments_from > now:
         return _(
             "Your phone number is new here. To keep swapped SIM cards out, it can approve payments from %(time)s on. "

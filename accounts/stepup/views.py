@@ -184,6 +184,9 @@ def again(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             decoy=found.decoy,
             factor=found.factor,
             device_id=found.device_id,
+            least=found.least,
+            reasons=found.reasons,
+            facts=found.facts,
         )
     except policy.NoFactor as why:
         return _page(request, found, CodeForm(), status=422, over=True, notice=str(why))
@@ -234,7 +237,7 @@ def _alternatives(found: Challenge) -> list[dict[str, Any]]:
         ways = policy.contact_ways(found.contact)
         return [{"code": w.code, "action": w.action_to(found.contact)} for w in ways if w.code != found.factor]
     try:
-        offers = policy.offers(found.user, found.purpose, timezone.now())
+        offers = policy.offers(found.user, found.purpose, timezone.now(), found.least)
     except policy.NoFactor:
         return []
     others: dict[tuple[str, str], policy.Offer] = {}

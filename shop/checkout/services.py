@@ -8,6 +8,7 @@ the task that settles what was left open can't both do it.
 import logging
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -17,10 +18,14 @@ from django.utils import timezone
 
 from accounts.delivery.models import Channel, Message
 from accounts.delivery.services import queue_message
-from accounts.stepup import grants
+from accounts.factors.base import Strength
+from accounts.stepup import grants, rules
 from accounts.stepup.challenges import Asker, begin
 from accounts.stepup.models import Challenge, Grant, Purpose
+from accounts.stepup.risk import STRONG, decide
+from accounts.stepup.sparing import last_strong_proof, spare
 from shop.cart.models import Cart, CartLine
+from shop.checkout.facts import facts_of
 from shop.checkout.models import Checkout
 from shop.checkout.quote import Quote, quote_of
 from shop.money import format_money
@@ -56,8 +61,12 @@ class PaymentUnderWay(Exception):
     """This order is being paid at this moment, by an earlier post."""
 
 
-def start_approval(*, cart: Cart, asker: Asker, next_path: str, now: datetime | None = None) -> Challenge:
+def start_approval(
+    *, cart: Cart, asker: Asker, next_path: str, device: str = "", now: datetime | None = None
+) -> Challenge:
     """Set the stock aside and begin the challenge that is bound to exactly this purchase.
+
+    Where the shop's rules spare it, the challenge is passed already. `device` is the browser's hash (device.py).
 
     Raises NothingToPay, PaymentUnderWay, stock.OutOfStock and policy.NoFactor.
     """
@@ -72,14 +81,21 @@ def start_approval(*, cart: Cart, asker: Asker, next_path: str, now: datetime | 
         checkout.save(update_fields=["approved_context", "attempt_token"])
         stock.place_hold(checkout.attempt_token, quote.quantities, now)
     # The challenge is outside: a message is not taken back because a cart was locked for too long.
-    return begin(
-        asker=asker,
-        purpose=Purpose.PAY,
-        digest=quote.digest,
-        next_path=next_path,
-        summary={"amount": format_money(quote.total).replace("\u00a0", " ")},
-        now=now,
-    )
+    facts = facts_of(quote=quote, asker=asker, device=device, now=now)
+    decision = decide(facts, rules.current())
+    approval: dict[str, Any] = {
+        "asker": asker,
+        "purpose": Purpose.PAY,
+        "digest": quote.digest,
+        "next_path": next_path,
+        "summary": {"amount": format_money(quote.total).replace("\u00a0", " ")},
+        "reasons": decision.reasons,
+        "facts": facts.plain(),
+        "now": now,
+    }
+    if not decision.ask and (proof := last_strong_proof(browser=asker.browser, user=asker.user, least=STRONG)):
+        return spare(strength=proof.strength, **approval)
+    return begin(least=decision.least if decision.least > Strength.EMAIL else None, **approval)
 
 
 def approved_quote(*, cart: Cart, checkout: Checkout, asker: Asker) -> Quote:
@@ -100,10 +116,13 @@ def approved_quote(*, cart: Cart, checkout: Checkout, asker: Asker) -> Quote:
     return quote
 
 
-def place_order(*, own_cart: Q, attempt_token: UUID, asker: Asker, now: datetime | None = None) -> Order:
+def place_order(
+    *, own_cart: Q, attempt_token: UUID, asker: Asker, device: str = "", now: datetime | None = None
+) -> Order:
     """Write the order that was approved, as pending, and use its grant up, in one transaction.
 
-    `own_cart` is the condition on the visitor's cart. However often it is posted, an attempt token makes one order.
+    `own_cart` is the condition on the visitor's cart, `device` the hash by which the browser is known the next time.
+    However often it is posted, an attempt token makes one order.
     Raises NothingToPay, CartChanged, stock.OutOfStock.
     """
     now = now or timezone.now()
@@ -137,7 +156,7 @@ def place_order(*, own_cart: Q, attempt_token: UUID, asker: Asker, now: datetime
         if grant is None:
             raise CartChanged(quote.changes_since_approval())
         stock.renew_hold(attempt_token, quote.quantities, now)
-        order = _write_order(quote, cart, asker, grant, now)
+        order = _write_order(quote, cart, asker, device, grant, now)
         try:
             grants.use_up(grant, now)
         except grants.NoGrant:
@@ -257,12 +276,13 @@ def _cancel_unpaid(order: Order) -> bool:
     return True
 
 
-def _write_order(quote: Quote, cart: Cart, asker: Asker, grant: Grant, now: datetime) -> Order:
+def _write_order(quote: Quote, cart: Cart, asker: Asker, device: str, grant: Grant, now: datetime) -> Order:
     checkout = quote.checkout
     order = Order.objects.create(
         code="".join(secrets.choice(CODE_ALPHABET) for _ in range(8)),
         user=asker.user,
         browser=asker.browser,
+        device=device if asker.user else "",
         attempt_token=checkout.attempt_token,
         cart_id=cart.pk,
         email=checkout.email,

@@ -17,8 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import Address
 from accounts.stepup import policy
 from accounts.stepup.challenges import Asker, ChallengeOver
+from accounts.stepup.models import Challenge
 from accounts.stepup.requests import asker_of, signed_in
 from shop.cart.services import cart_of, owned_by
+from shop.checkout.device import device_of, keep_device, name_device
 from shop.checkout.forms import AddressForm, CardForm, DeliveryForm, method_choices
 from shop.checkout.models import Checkout
 from shop.checkout.quote import ADDRESS_FIELDS, Quote, quote_of
@@ -122,7 +124,9 @@ def approve(request: HttpRequest) -> HttpResponse:
     except CartChanged:
         pass
     try:
-        challenge = start_approval(cart=quote.checkout.cart, asker=asker, next_path=reverse("checkout:pay"))
+        challenge = start_approval(
+            cart=quote.checkout.cart, asker=asker, next_path=reverse("checkout:pay"), device=device_of(request)
+        )
     except NothingToPay:
         return _empty(request)
     except OutOfStock:
@@ -134,6 +138,8 @@ def approve(request: HttpRequest) -> HttpResponse:
         return redirect("checkout:review")
     except ChallengeOver:
         return redirect("checkout:review")  # another tab began a different approval at the same moment
+    if challenge.state == Challenge.State.PASSED:
+        return redirect("checkout:pay")  # the shop's rules spare it
     return redirect("stepup:challenge", challenge.pk)
 
 
@@ -143,7 +149,10 @@ def approve(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def pay(request: HttpRequest) -> HttpResponse:
     """Take the card, place the order, ask for its money."""
-    return _take_card(request) if request.method == "POST" else _show_card_form(request)
+    if request.method == "GET":
+        return _show_card_form(request)
+    response = _take_card(request)
+    return keep_device(request, response) if request.user.is_authenticated and device_of(request) else response
 
 
 def _show_card_form(request: HttpRequest) -> HttpResponse:
@@ -173,7 +182,7 @@ def _take_card(request: HttpRequest) -> HttpResponse:
         return redirect("checkout:start")
     own_cart = owned_by(request.session, request.user)
     try:
-        order = place_order(own_cart=own_cart, attempt_token=token, asker=asker)
+        order = place_order(own_cart=own_cart, attempt_token=token, asker=asker, device=name_device(request))
     except NothingToPay:
         return _empty(request)
     except CartChanged as changed:

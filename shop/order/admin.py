@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.stepup import risk
 from shop.order import services
 from shop.order.models import Order, OrderEvent, OrderLine
 
@@ -50,7 +51,14 @@ class OrderAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = False
     inlines = (LineInline, EventInline)
     actions = ("dispatch_orders", "cancel_orders")
+    readonly_fields = ("approval",)
     exclude = ("browser", "attempt_token", "cart_id", "context_digest")
+
+    @admin.display(description=_("how it was approved"))
+    def approval(self, order: Order) -> str:
+        """With what, and why it was asked for so, or not at all."""
+        why = "; ".join(risk.words(order.grant.challenge.reasons))
+        return f"{order.approved_with} ({why})" if why else order.approved_with
 
     @admin.action(description=_("Mark as dispatched"))
     def dispatch_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

@@ -6,6 +6,8 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from accounts.factors.registry import factor
+from accounts.stepup.models import BY_RULE
 from shop.money import MoneyField
 from shop.product.models import Variant
 
@@ -25,6 +27,8 @@ class Order(models.Model):
     )
     # A guest's browser, so that its orders can be seen there and nowhere else.
     browser = models.CharField(max_length=64, blank=True, editable=False)
+    # The hash of the secret of a person's browser, by which it is known the next time (checkout/device.py).
+    device = models.CharField(max_length=64, blank=True, editable=False)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
     attempt_token = models.UUIDField(unique=True, editable=False)
     cart_id = models.UUIDField(editable=False)
@@ -74,6 +78,16 @@ class Order(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("order:detail", args=[self.code])
+
+    @property
+    def approved_with(self) -> str:
+        """The factor by its name; a rule approves too, and a factor may be gone since."""
+        if self.approved_by == BY_RULE:
+            return str(_("the shop’s rule, without a code"))
+        try:
+            return str(factor(self.approved_by).verbose_name)
+        except LookupError:
+            return self.approved_by
 
     @cached_property
     def quantities(self) -> dict[int, int]:

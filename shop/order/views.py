@@ -5,7 +5,6 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts.factors.registry import factor
 from accounts.stepup.browser import browser_of
 from accounts.stepup.requests import signed_in
 from shop.order.models import Order
@@ -31,7 +30,7 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
     return render(
         request,
         "order/detail.html",
-        {"order": order, "approved_by": factor(order.approved_by).verbose_name, "payments": payments},
+        {"order": order, "payments": payments},
     )
 
 

@@ -19,7 +19,7 @@ from accounts.delivery.models import State
 from accounts.factors.registry import all_factors
 from accounts.models import User
 from accounts.phones import mask, parse_phone
-from accounts.stepup import policy
+from accounts.stepup import policy, risk
 from accounts.stepup.challenges import ChallengeOver, NoMoreSends, NotYours, TooSoon, is_over, resend_for
 from accounts.stepup.decorators import staff_only
 from accounts.stepup.models import Challenge
@@ -139,7 +139,9 @@ def _case(request: HttpRequest, whose_challenges: Q, whose_orders: Q) -> dict[st
     for challenge in page:
         sent = sorted(challenge.messages.all(), key=lambda message: message.send_number)
         over = is_over(challenge, now)
-        cases.append({"challenge": challenge, "sent": sent, "over": over, "can_resend": not over and bool(sent)})
+        reasons = "; ".join(risk.words(challenge.reasons))
+        can_resend = not over and bool(sent)
+        cases.append({"challenge": challenge, "sent": sent, "over": over, "can_resend": can_resend, "reasons": reasons})
     return {
         "page_obj": page,
         "cases": cases,
