@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from accounts.admin import ReadOnlyAdmin
-from accounts.delivery.models import Message
+from accounts.delivery.models import Alarm, Message
 
 
 @admin.register(Message)
@@ -15,3 +15,12 @@ class MessageAdmin(ReadOnlyAdmin):
         "kind", "channel", "masked_destination", "user", "state", "reason", "provider", "provider_id", "provider_code",
         "tries", "queued_at", "handing_over_at", "handed_over_at", "sent_at", "delivered_at", "ended_at",
     )  # fmt: skip
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ReadOnlyAdmin):
+    """What went wrong with a provider, and since when; an open one has no end yet."""
+
+    list_display = ("raised_at", "about", "kind", "ended_at")
+    list_filter = ("kind", "about", ("ended_at", admin.EmptyFieldListFilter))
+    ordering = ("-raised_at",)

@@ -135,3 +135,39 @@ class DemoMessage(models.Model):
 
     def __str__(self) -> str:
         return str(self.message)
+
+
+class Breaker(models.Model):
+    """How a provider does (breaker.py): its failures in a row, and until when it is left alone."""
+
+    provider = models.CharField(max_length=20, primary_key=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    open_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.failures} failures"
+
+
+class Alarm(models.Model):
+    """Something an operator has to look at (alarms.py)."""
+
+    class Kind(models.TextChoices):
+        PROVIDER_DOWN = "provider_down", _("the provider fails again and again")
+        CREDENTIALS = "credentials", _("the provider refuses our credentials")
+
+    kind = models.CharField(_("what"), max_length=20, choices=Kind)
+    about = models.CharField(_("about"), max_length=40)
+    raised_at = models.DateTimeField(_("raised"), default=timezone.now)
+    ended_at = models.DateTimeField(_("over"), null=True)
+
+    class Meta:
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        constraints = [
+            models.UniqueConstraint(
+                name="alarm_one_open", fields=["kind", "about"], condition=models.Q(ended_at__isnull=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.get_kind_display()}"

@@ -14,10 +14,11 @@ from django.db.models import F
 from django.utils import timezone, translation
 from kombu.exceptions import OperationalError as BrokerError
 
+from accounts.delivery import breaker
 from accounts.delivery.composing import writer_of
 from accounts.delivery.models import Channel, Message, Reason, State
 from accounts.delivery.providers import provider_for
-from accounts.delivery.providers.base import NotTaken, Refused, Unanswered
+from accounts.delivery.providers.base import NotAdmitted, NotNow, NotTaken, Refused, Unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -100,23 +101,34 @@ def hand_over(message_id: UUID, now: datetime | None = None) -> None:
         move(message.pk, State.EXPIRED, ended_at=now)
         return
     provider = provider_for(message.channel)
+    if until := breaker.closed_again_at(provider.name, now):
+        _wait_for(message, until)
+        return
     Message.objects.filter(pk=message.pk).update(provider=provider.name)
     try:
         provider_id = provider.hand_over(message, content)
     except Refused as refusal:
+        if isinstance(refusal, NotAdmitted):
+            breaker.refused_us(provider.name, timezone.now())
+        else:
+            breaker.succeeded(provider.name, timezone.now())
         logger.warning("%s refused message %s: %s %s", provider.name, message.pk, refusal.reason, refusal.code)
         move(message.pk, State.FAILED, reason=refusal.reason, provider_code=refusal.code, ended_at=timezone.now())
         return
     except NotTaken as refusal:
+        if not isinstance(refusal, NotNow):
+            breaker.failed(provider.name, timezone.now())
         _wait(message, refusal.retry_after)
         return
     except Unanswered:
+        breaker.failed(provider.name, timezone.now())
         logger.warning("%s did not answer for message %s.", provider.name, message.pk)
         move(message.pk, State.UNKNOWN, ended_at=timezone.now())
         with transaction.atomic():
             writer.handed_over(message, now)
         return
     taken_at = timezone.now()
+    breaker.succeeded(provider.name, taken_at)
     with transaction.atomic():
         # A status report may have been faster; what it wrote stays.
         move(message.pk, State.HANDED_OVER)
@@ -132,6 +144,14 @@ def _wait(message: Message, retry_after: float | None) -> None:
         return
     pause = retry_after if retry_after is not None else min(2.0**message.tries, 60.0)
     move(message.pk, State.QUEUED, not_before=now + timedelta(seconds=pause))
+
+
+def _wait_for(message: Message, until: datetime) -> None:
+    """Its provider is left alone until then. It was not asked, so this was no try."""
+    if until - message.queued_at > MESSAGE_LIFE:
+        move(message.pk, State.FAILED, reason=Reason.PROVIDER, ended_at=until)
+    else:
+        move(message.pk, State.QUEUED, not_before=until, tries=F("tries") - 1)
 
 
 def sweep(now: datetime | None = None) -> None:

@@ -12,12 +12,20 @@ class Refused(Exception):
         self.reason, self.code = reason, code
 
 
+class NotAdmitted(Refused):
+    """The provider refuses our credentials, so it will refuse every message."""
+
+
 class NotTaken(Exception):
     """The provider surely did not take the message; it may be tried again after `retry_after` seconds."""
 
     def __init__(self, retry_after: float | None = None) -> None:
         super().__init__()
         self.retry_after = retry_after
+
+
+class NotNow(NotTaken):
+    """The same, and nothing is wrong with the provider: it has enough to do (429), or this one has to wait."""
 
 
 class Unanswered(Exception):

@@ -5,7 +5,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from accounts.delivery.composing import Content
 from accounts.delivery.models import Message, Reason
-from accounts.delivery.providers.base import NotTaken, Refused, Unanswered
+from accounts.delivery.providers.base import NotNow, NotTaken, Refused, Unanswered
 
 
 class EmailProvider:
@@ -29,9 +29,9 @@ class EmailProvider:
             connection.send_messages([mail])
         except smtplib.SMTPRecipientsRefused as error:
             code = min(code for code, _ in error.recipients.values())
-            raise (NotTaken() if code < 500 else Refused(Reason.BAD_MAILBOX, str(code))) from None
+            raise (NotNow() if code < 500 else Refused(Reason.BAD_MAILBOX, str(code))) from None
         except smtplib.SMTPResponseException as error:
-            raise (NotTaken() if error.smtp_code < 500 else Refused(Reason.PROVIDER, str(error.smtp_code))) from None
+            raise (NotNow() if error.smtp_code < 500 else Refused(Reason.PROVIDER, str(error.smtp_code))) from None
         except (smtplib.SMTPException, OSError):
             raise Unanswered from None
         finally:

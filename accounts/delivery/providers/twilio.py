@@ -20,7 +20,7 @@ from urllib3.exceptions import NewConnectionError
 
 from accounts.delivery.composing import Content
 from accounts.delivery.models import Channel, Message, Reason
-from accounts.delivery.providers.base import NotTaken, Refused, Unanswered
+from accounts.delivery.providers.base import NotAdmitted, NotNow, NotTaken, Refused, Unanswered
 
 # Twilio's own logger prints requests at INFO; this one has no ears, since a request holds a number and a code.
 _silent = logging.getLogger("countersign.twilio.silent")
@@ -48,6 +48,8 @@ REASONS = {
     32205: Reason.NO_CALLS,
 }
 
+AUTHENTICATE = 20003  # a wrong SID or token, or a suspended account
+
 RINGING = 30  # seconds; then nobody is there. Most mailboxes answer earlier, and hear the greeting only.
 LONGEST_CALL = 120  # seconds; greeting and code take less than one minute
 
@@ -61,8 +63,11 @@ class _HttpClient(TwilioHttpClient):
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         url = url.replace("https://api.twilio.com", settings.TWILIO_API_URL.rstrip("/"), 1)
         response = super().request(method, url, *args, **kwargs)
-        if response.status_code in (429, 503):
-            raise NotTaken(_seconds(response))  # turned away at the door; the client's own errors lose the header
+        # Turned away at the door; the client's own errors lose the header.
+        if response.status_code == 429:
+            raise NotNow(_seconds(response))
+        if response.status_code == 503:
+            raise NotTaken(_seconds(response))
         return response
 
 
@@ -150,4 +155,5 @@ def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
 def _typed(error: TwilioRestException) -> Exception:
     if error.status >= 500 or error.status < 400:
         return Unanswered()
-    return Refused(REASONS.get(error.code or 0, Reason.PROVIDER), str(error.code or error.status))
+    refusal = NotAdmitted if error.code == AUTHENTICATE else Refused
+    return refusal(REASONS.get(error.code or 0, Reason.PROVIDER), str(error.code or error.status))

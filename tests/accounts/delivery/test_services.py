@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.delivery import services
 from accounts.delivery.composing import Content
 from accounts.delivery.models import Message, Reason, State
-from accounts.delivery.providers.base import NotTaken, Refused, Unanswered
+from accounts.delivery.providers.base import NotNow, NotTaken, Refused, Unanswered
 from accounts.delivery.services import hand_over, move, report, sweep
 from accounts.stepup.models import Challenge
 from tests.codes import code_of
@@ -132,7 +132,7 @@ def test_silence_is_unknown_and_not_repeated(ada, queued, carrier):
 def test_what_was_not_taken_is_tried_again_later_and_later(ada, queued, carrier, retry_after, pauses):
     message = queued(ada)
     Challenge.objects.update(expires_at=timezone.now() + timedelta(hours=1))
-    carrier.answer = NotTaken(retry_after)
+    carrier.answer = NotNow(retry_after)  # NotTaken would open the breaker (test_breaker.py)
     found = []
     with time_machine.travel(timezone.now(), tick=False) as clock:
         for _ in range(8):
