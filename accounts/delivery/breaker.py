@@ -31,6 +31,11 @@ def closed_again_at(provider: str, now: datetime) -> datetime | None:
     return None if is_probe else now + REST
 
 
+def left_alone(now: datetime) -> set[str]:
+    """The names of the providers to whom nothing is handed over at the moment."""
+    return set(Breaker.objects.filter(open_until__gt=now).values_list("provider", flat=True))
+
+
 def failed(provider: str, now: datetime) -> None:
     """It was silent, or turned a message away for reasons of its own."""
     Breaker.objects.get_or_create(provider=provider)

@@ -10,6 +10,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django_otp.models import Device
 
+from accounts.delivery import breaker
+from accounts.delivery.providers import provider_for
 from accounts.factors.base import Factor, Strength
 from accounts.factors.registry import all_factors
 from accounts.factors.registry import factor as factor_of
@@ -125,7 +127,7 @@ def needed_strength(purpose: str, user: Any) -> Strength:
 
 def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None) -> list[Offer]:
     """The factors this person may use for this purpose now, in the order in which they are offered: what the person
-    prefers, if it is allowed at all, then the strongest.
+    prefers, if it is allowed at all, then the strongest; last what goes by a provider that is failing now.
 
     `at_least` is what this one challenge asks for beyond the table (Challenge.least). Raises NoFactor with the reason
     where there is none.
@@ -141,9 +143,11 @@ def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None) 
             allowed.append(offer)
     if not allowed:
         raise NoFactor(rests or _("You have nothing set up yet that is strong enough for this."))
+    failing = breaker.left_alone(now)
     return sorted(
         allowed,
         key=lambda offer: (
+            bool(offer.factor.channel) and provider_for(offer.factor.channel).name in failing,
             offer.key != user.preferred_device,
             _texts_a_landline(offer.factor, getattr(offer.device, "destination", "")),
         ),

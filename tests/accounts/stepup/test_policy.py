@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.delivery.models import Breaker
 from accounts.factors.authenticator import Authenticator
 from accounts.factors.backup_code import make_backup_codes
 from accounts.factors.base import Strength
@@ -36,6 +37,13 @@ def test_nobody_is_called_where_the_shop_has_no_number_to_call_from(cleo, settin
     settings.TWILIO_FROM, settings.TWILIO_MESSAGING_SERVICE_SID = "", "MG" + "a" * 32
     assert offered(cleo, Purpose.SIGN_IN) == ["text"]
     assert [way.code for way in policy.contact_ways("+4915123456789")] == ["text"]
+
+
+def test_what_goes_by_a_failing_provider_comes_last(ada):
+    ada.preferred_device = f"text:{ada.phones.get().persistent_id}"
+    Breaker.objects.create(provider="twilio", failures=5, open_until=NOW + HOURS)
+    assert offered(ada, Purpose.SIGN_IN, NOW) == ["authenticator", "email", "text", "call"]
+    assert offered(ada, Purpose.SIGN_IN, NOW + 2 * HOURS)[0] == "text"
 
 
 def test_a_landline_is_called_before_it_is_texted(ben):
