@@ -26,7 +26,7 @@ from accounts.factors.notices import tell_owner
 from accounts.factors.registry import factor as factor_of
 from accounts.models import User
 from accounts.stepup import attempts, codes, policy
-from accounts.stepup.models import Challenge, Grant
+from accounts.stepup.models import Challenge, Grant, Purpose
 from accounts.stepup.wrong_codes import tell_of_wrong_codes
 
 State = Challenge.State
@@ -34,6 +34,9 @@ State = Challenge.State
 # Budgets of sends, beside the cooldown of each challenge: (limit, window).
 SENDS_A_DESTINATION = (10, timedelta(hours=1))
 SENDS_AN_ADDRESS = (30, timedelta(hours=1))
+
+# What is asked by e-mail or phone, before anybody is known, and yet is about the account that has it.
+ABOUT_AN_ACCOUNT = {Purpose.SIGN_UP, Purpose.SIGN_IN_BY_CODE, Purpose.RESET_PASSWORD, Purpose.RECOVER}
 
 
 class ChallengeOver(Exception):
@@ -224,7 +227,7 @@ def send(
             kind=Message.Kind.EXPLANATION if challenge.decoy else Message.Kind.CODE,
             channel=Channel(used.channel),
             destination=destination,
-            user=challenge.user,
+            user=challenge.user or _account_of(challenge),
             challenge_id=challenge.pk,
             send_number=challenge.sends + 1,
         )
@@ -424,6 +427,19 @@ def _is_with(challenge: Challenge, used: Factor, destination: str) -> bool:
     """Did the last message on this channel bring the code there?"""
     sent = Message.objects.filter(challenge=challenge, channel=used.channel).order_by("-send_number").first()
     return sent is not None and sent.destination == destination
+
+
+def _account_of(challenge: Challenge) -> User | None:
+    """The account a bare contact's challenge is about, so that its owner finds the message among those we sent.
+
+    A guest has none, whoever else has the same number. Looked up for known and unknown contacts alike.
+    """
+    if challenge.purpose not in ABOUT_AN_ACCOUNT:
+        return None
+    try:
+        return User.objects.get_by_natural_key(challenge.contact)
+    except User.DoesNotExist:
+        return None
 
 
 def _is_derived_code(challenge: Challenge, typed: str) -> bool:
