@@ -81,6 +81,8 @@ ACCESS: dict[str, Access] = {
     "security:authenticator": PERSON.asks_for(Purpose.MANAGE_FACTORS),
     "security:remove_authenticator": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "security:backup_codes": PERSON.with_proof(Purpose.MANAGE_FACTORS),
+    "messages:list": PERSON,
+    "messages:how_to_tell": ANYBODY,
     # Staff
     "support:home": STAFF,
     "support:person": STAFF,
