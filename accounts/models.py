@@ -1,5 +1,7 @@
 """People, where they live, and what happened to their accounts."""
 
+import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -90,6 +92,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Was the password reset by this factor, and not long enough ago?"""
         until = self.reset_factor_rests_until
         return self.reset_factor == factor and until is not None and until > now
+
+    def get_session_auth_hash(self) -> str:
+        """What every session, challenge and sign-in under way is tied to: the password, and of a locked account
+        nothing that could ever be met. So nothing that began before the lock goes on, and nothing begins under it."""
+        return secrets.token_hex() if self.locked_at else super().get_session_auth_hash()
+
+    def get_session_auth_fallback_hash(self) -> Iterable[str]:
+        return () if self.locked_at else super().get_session_auth_fallback_hash()
 
     def get_short_name(self) -> str:
         return self.name.split()[0] if self.name else str(self)

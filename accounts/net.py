@@ -15,3 +15,8 @@ def client_ip(request: HttpRequest) -> str | None:
         return str(ip_address(address.partition("%")[0]))  # without an IPv6 zone, which the database refuses
     except ValueError:
         return None
+
+
+def user_agent_of(request: HttpRequest) -> str:
+    """What the browser says of itself, cut to what is kept of it."""
+    return request.headers.get("User-Agent", "").replace("\x00", "")[:300]

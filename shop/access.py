@@ -83,6 +83,12 @@ ACCESS: dict[str, Access] = {
     "security:backup_codes": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "messages:list": PERSON,
     "messages:how_to_tell": ANYBODY,
+    # To end what one has takes no proof
+    "security:end_session": PERSON,
+    "security:end_other_sessions": PERSON,
+    "security:end_trust": PERSON,
+    "security:end_all_trust": PERSON,
+    "security:lock": PERSON,
     # Staff
     "support:home": STAFF,
     "support:person": STAFF,

@@ -91,7 +91,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.security.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -140,6 +140,7 @@ AUTH_PASSWORD_VALIDATORS = [
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 TWO_FACTOR_PATCH_ADMIN = False
 
+TRUST_LIFE = timedelta(days=30)  # how long a trusted browser is asked for no code at sign-in
 CODE_LIFE = timedelta(minutes=5)  # from hand-over
 CHALLENGE_LIFE = timedelta(minutes=10)  # from the request, whatever happens
 CODE_ATTEMPTS = 5  # a challenge
@@ -195,13 +196,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "shop.product.tasks.release_lapsed_holds", "schedule": 30.0, "options": {"expires": 30}},
     "settle-payments": {"task": "shop.checkout.tasks.settle_payments", "schedule": 60.0, "options": {"expires": 60}},
     "seal-security-events": {"task": "accounts.tasks.seal_events", "schedule": 60.0, "options": {"expires": 60}},
+    "clear-trusted-browsers": {
+        "task": "accounts.security.tasks.clear_trusted_browsers", "schedule": crontab(minute="27", hour="3")},
     "clear-sessions": {"task": "accounts.tasks.clear_sessions", "schedule": crontab(minute="17", hour="3")},
 }  # fmt: skip
 
 # --- the web's manners -----------------------------------------------------------------------------------------------
 
 SECURE = SITE_URL.startswith("https://")
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.security.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 DEVICE_COOKIE_NAME = "__Host-device" if SECURE else "device"  # shop/checkout/device.py
@@ -209,6 +212,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+TRUST_COOKIE_NAME = "__Host-trusted" if SECURE else "trusted"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE

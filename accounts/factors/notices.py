@@ -38,7 +38,7 @@ SENTENCES = {
     Kind.ACCOUNT_CLOSED: gettext_lazy("Your account was closed."),
     Kind.ACCOUNT_LOCKED: gettext_lazy("Your account was locked, and signed out everywhere."),
     Kind.ACCOUNT_UNLOCKED: gettext_lazy("Your account is no longer locked."),
-    Kind.BROWSER_TRUSTED: gettext_lazy("A browser was trusted: in it, no code is asked for at sign-in."),
+    Kind.BROWSER_TRUSTED: gettext_lazy("For 30 days no code is asked for at sign-in in a browser: %(device)s."),
     Kind.TRUST_ENDED: gettext_lazy("The trust in your browsers ended: at sign-in, a code is asked for again."),
     Kind.SESSIONS_ENDED: gettext_lazy("Your account was signed out in other browsers."),
     Kind.RECOVERY_OPENED: gettext_lazy(
@@ -111,7 +111,8 @@ def _by_phone(number: str) -> tuple[Channel, str]:
 def in_a_sentence(event: SecurityEvent) -> str:
     """What happened, in plain words."""
     sentence = SENTENCES.get(Kind(event.kind))
-    return sentence % {"factor": factor_name(event)} if sentence else f"{event.get_kind_display()}."
+    said = {"factor": factor_name(event), "device": event.detail.get("device") or _("a browser")}
+    return sentence % said if sentence else f"{event.get_kind_display()}."
 
 
 def factor_name(event: SecurityEvent) -> str:

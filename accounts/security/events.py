@@ -18,6 +18,8 @@ def describe(event: SecurityEvent) -> str:
     match Kind(event.kind):
         case Kind.SIGNED_UP:
             return _("You opened your account.")
+        case Kind.SIGNED_IN if event.detail.get("factor") == "trusted_browser":
+            return _("Signed in with your password, in a browser you trust.")
         case Kind.SIGNED_IN if said["factor"]:
             return _("Signed in with your password and a second proof: %(factor)s.") % said
         case Kind.PASSWORD_REFUSED:
@@ -32,6 +34,14 @@ def describe(event: SecurityEvent) -> str:
             return _("Proof accepted to %(purpose)s: %(factor)s.") % said
         case Kind.PROOF_FAILED if said["factor"] and said["purpose"]:
             return _("A wrong code was typed to %(purpose)s: %(factor)s.") % said
+        case Kind.SESSIONS_ENDED if event.detail.get("device"):
+            return _("You signed out another browser: %(device)s.") % {"device": event.detail["device"]}
+        case Kind.SESSIONS_ENDED:
+            return _("You signed out everywhere else.")
+        case Kind.TRUST_ENDED if event.detail.get("device"):
+            return _("A browser is no longer trusted: %(device)s.") % {"device": event.detail["device"]}
+        case Kind.TRUST_ENDED:
+            return _("No browser is trusted any more.")
         case Kind.SUPPORT_LOOKED_UP:
             return _("Our support looked at your account.")
         case Kind.ORDER_APPROVED if event.detail.get("order"):

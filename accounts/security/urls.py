@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.security import views
+from accounts.security import browser_views, views
 
 app_name = "security"
 urlpatterns = [
@@ -8,4 +8,9 @@ urlpatterns = [
     path("authenticator/", views.authenticator, name="authenticator"),
     path("authenticator/<int:device_id>/remove/", views.remove_authenticator, name="remove_authenticator"),
     path("backup-codes/", views.backup_codes, name="backup_codes"),
+    path("sessions/<uuid:handle>/end/", browser_views.end_session, name="end_session"),
+    path("sessions/end-others/", browser_views.end_other_sessions, name="end_other_sessions"),
+    path("trusted/<int:browser_id>/end/", browser_views.end_trust, name="end_trust"),
+    path("trusted/end-all/", browser_views.end_all_trust, name="end_all_trust"),
+    path("lock/<int:event_id>/", browser_views.lock, name="lock"),
 ]

@@ -23,6 +23,7 @@ from accounts.models import SecurityEvent
 from accounts.net import client_ip
 from accounts.phones import mask
 from accounts.security import services
+from accounts.security.browser_views import browsers_context
 from accounts.security.events import describe
 from accounts.security.forms import AuthenticatorForm
 from accounts.stepup import attempts, levels
@@ -54,8 +55,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "codes_left": codes.left() if codes else 0,
         "resting_factor": user.reset_factor if user.rests_after_reset(user.reset_factor, now) else "",
         "page_obj": page,
-        "events": [{"at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
-    }
+        "events": [{"pk": event.pk, "at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
+    } | browsers_context(request)
     return render(request, "security/overview.html", context)
 
 

@@ -15,6 +15,7 @@ from accounts.factors.registry import all_factors, device_of
 from accounts.factors.registry import factor as factor_of
 from accounts.factors.text import Phone
 from accounts.models import User
+from accounts.security.lock import unlock
 from accounts.sign_in import passwords
 from accounts.stepup import attempts, grants, policy
 from accounts.stepup.challenges import Asker, begin, channel_of, has_kept_credentials
@@ -49,6 +50,8 @@ def begin_sign_in(*, asker: Asker, next_path: str) -> Challenge:
     digest = context_digest(purpose, {"user": user.pk})
     try:
         return begin(asker=asker, purpose=purpose, digest=digest, next_path=next_path)
+    except policy.Locked:
+        raise
     except policy.NoFactor:
         if _has_factor(user):
             raise
@@ -65,7 +68,7 @@ def finish_sign_in(
     """
     now = now or timezone.now()
     with transaction.atomic():
-        user = User.objects.filter(challenges=begun, is_active=True).first()
+        user = User.objects.filter(challenges=begun, is_active=True, locked_at=None).first()
         if user is None or not has_kept_credentials(begun, user) or now - begun.requested_at > SIGN_IN_LIFE:
             raise SignInOver
         grant = grants.use(
@@ -184,6 +187,7 @@ def set_new_password(*, contact: str, password: str, browser: str, ip: str | Non
         user.reset_factor = factor_of(grant.factor).rests_as
         user.reset_factor_rests_until = now + policy.REST_AFTER_RESET
         user.save(update_fields=["password", "reset_factor", "reset_factor_rests_until"])
+        unlock(user=user, ip=ip)
         attempts.forgive(f"user:{user.pk}")
         passwords.forgive(user)
         event = audit.record(audit.Kind.PASSWORD_CHANGED, user=user, ip=ip, factor=grant.factor)

@@ -19,11 +19,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import audit
 from accounts.models import User
-from accounts.net import client_ip
+from accounts.net import client_ip, user_agent_of
+from accounts.security.cookies import set_trust_cookie, trust_cookie
+from accounts.security.trust import keep_trust, use_trust
 from accounts.sign_in import services
 from accounts.sign_in.forms import ContactForm, PasswordForm, SignInForm, SignUpForm
 from accounts.sign_in.passwords import TooManyPasswords, WrongPassword, check_password
-from accounts.stepup import levels, policy
+from accounts.stepup import levels, policy, trust_wish
 from accounts.stepup.browser import browser_of
 from accounts.stepup.challenges import Asker, ChallengeOver
 from accounts.stepup.grants import NoGrant
@@ -57,6 +59,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         words = _("Too many passwords were tried. Please wait until %(time)s, or choose a new password below.")
         form.add_error(None, words % {"time": time_format(localtime(many.until), "H:i")})
         return _form_page(request, "sign_in/sign_in.html", form, status=429)
+    if trusted := use_trust(
+        user=user, token=trust_cookie(request), ip=client_ip(request), user_agent=user_agent_of(request)
+    ):
+        login(request, user)
+        levels.drop(request)
+        response = redirect(_next(request))
+        set_trust_cookie(response, trusted)
+        return response
     asker = Asker(browser=browser_of(request), user=user, ip=client_ip(request))
     return _ask_for_proof(request, asker)
 
@@ -83,7 +93,17 @@ def done(request: HttpRequest) -> HttpResponse:
             request, _("You are signed in. To work in the shop you need an authenticator app: set it up now.")
         )
         return redirect(_with_next("security:authenticator", _next(request, "")))
-    return redirect(_next(request))
+    response = redirect(_next(request))
+    if trusted := keep_trust(
+        user=user,
+        token=trust_cookie(request),
+        wished=trust_wish.wished(request, grant.challenge),
+        ip=client_ip(request),
+        user_agent=user_agent_of(request),
+    ):
+        set_trust_cookie(response, trusted)
+    trust_wish.forget(request)
+    return response
 
 
 @login_not_required
@@ -227,6 +247,8 @@ def _ask_for_proof(request: HttpRequest, asker: Asker) -> HttpResponse:
     """Begin the challenge of a sign-in, and remember that this browser did."""
     try:
         challenge = services.begin_sign_in(asker=asker, next_path=_with_next("sign_in:done", _next(request, "")))
+    except policy.Locked:
+        return render(request, "sign_in/locked.html", status=403)
     except policy.NoFactor as why:
         return render(request, "sign_in/no_factor.html", {"why": why}, status=403)
     except ChallengeOver:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -116,6 +116,8 @@ def begin(
     """
     now = now or timezone.now()
     policy.rule(purpose, asker.user)
+    if asker.user and asker.user.locked_at:
+        raise policy.Locked
     if asker.user and not asker.contact:
         offers = policy.offers(asker.user, purpose, now, least)
         of_factor = [offer for offer in offers if offer.factor.code == factor] or offers[:1]
@@ -356,6 +358,17 @@ def start_clock(challenge_id: UUID, handed_over_at: datetime) -> None:
             handed_over_at + settings.CODE_LIFE, challenge.requested_at + settings.CHALLENGE_LIFE
         )
         challenge.save(update_fields=["expires_at"])
+
+
+def end_all_of(user: User, now: datetime) -> None:
+    """Nothing that this person asked for or has proven counts any more; a reset of the password under way neither.
+
+    Challenges first: an answer at the same moment is either too late, or its grant is there to be voided.
+    """
+    contacts = [contact for contact in (user.email, user.phone.as_e164 if user.phone else None) if contact]
+    theirs = Q(user=user) | Q(user=None, contact__in=contacts, purpose=Purpose.RESET_PASSWORD)
+    Challenge.objects.filter(theirs, state=State.LIVE).update(state=State.SUPERSEDED)
+    Grant.objects.filter(theirs, used_at=None, expires_at__gt=now).update(expires_at=now)
 
 
 def is_over(challenge: Challenge, now: datetime) -> bool:

@@ -32,6 +32,11 @@ def raise_level(request: HttpRequest, *, strength: int, factor: str, at: datetim
         django_otp.login(request, device_of(request.user, factor, device_id))
 
 
+def drop(request: HttpRequest) -> None:
+    """Signed in without a proof, in a trusted browser: no level at all, which is less than any."""
+    request.session.pop(_KEY, None)
+
+
 def level_of(request: HttpRequest) -> Level | None:
     kept: dict[str, Any] | None = request.session.get(_KEY) if request.user.is_authenticated else None
     if not kept:

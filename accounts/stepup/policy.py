@@ -93,6 +93,13 @@ class NoFactor(Exception):
     """The person has no factor that is enough for the purpose now. The text says why, and what to do."""
 
 
+class Locked(NoFactor):
+    """The owner locked the account: nothing is proven to it until a new password was chosen."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This account is locked by its owner. Choose a new password to open it again."))
+
+
 @dataclass(frozen=True)
 class Offer:
     """One factor that a person may use now."""

@@ -20,7 +20,7 @@ from accounts.factors.base import Factor
 from accounts.factors.registry import factor as factor_of
 from accounts.net import client_ip
 from accounts.phones import mask
-from accounts.stepup import attempts, levels, policy
+from accounts.stepup import attempts, levels, policy, trust_wish
 from accounts.stepup.browser import browser_of
 from accounts.stepup.challenges import (
     Asker,
@@ -68,6 +68,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
         return redirect(found.next_path)
     if request.method == "GET":
         return _page(request, found, CodeForm())
+    trust_wish.note(request, found)
     form = CodeForm(request.POST)
     if not form.is_valid():
         return _page(request, found, form, status=422)
@@ -226,6 +227,8 @@ def _page(
         "notice": notice,
         "factor": factor_of(found.factor),
         "alternatives": [] if over else _alternatives(found),
+        "may_trust": trust_wish.may_wish(found),
+        "trust_wished": trust_wish.wished(request, found),
     } | _sending_context(found)
     form.describe_for(context["factor"])
     return render(request, "stepup/challenge.html", context, status=410 if over and status == 200 else status)

@@ -68,6 +68,7 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
             "title": found.name or _masked_name(found),
             "names": [mask(str(value)) for value in (found.email, found.phone) if value],
             "active": found.is_active,
+            "locked": found.locked_at is not None,
             "factors": [factor.verbose_name for factor in all_factors() if factor.get_devices(found).exists()],
             "events": found.security_events.select_related("actor").order_by("-at")[:SHOWN],
         },

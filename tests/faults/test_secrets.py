@@ -21,13 +21,13 @@ from typing import Any
 import pytest
 import redis
 import requests
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 
 from accounts.factors.authenticator import Authenticator
 from accounts.models import User
+from accounts.security.models import Session
+from accounts.security.sessions import SessionStore
 from accounts.stepup import challenges, codes
 from accounts.stepup.models import Challenge, Purpose
 from shop.product.models import Category, Product, Variant

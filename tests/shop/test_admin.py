@@ -68,7 +68,16 @@ def test_every_list_and_form_opens(rita, as_staff):
 def test_no_secret_is_shown_or_edited(rita, as_staff):
     shown = {model._meta.label for model in admin.site._registry}
     secret_models = {"factors.Authenticator", "factors.BackupCode", "factors.BackupCodeSet", "stepup.Grant"}
-    assert not shown & (secret_models | {"stepup.Challenge", "sessions.Session", "delivery.DemoMessage"})
+    assert not shown & (
+        secret_models
+        | {
+            "stepup.Challenge",
+            "sessions.Session",
+            "security.Session",
+            "security.TrustedBrowser",
+            "delivery.DemoMessage",
+        }
+    )
     page = as_staff(rita).get(f"/admin/accounts/user/{rita.pk}/change/").content.decode()
     assert rita.password not in page
     assert "Reset password" not in page
