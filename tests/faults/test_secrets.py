@@ -107,7 +107,8 @@ class Visitor:
         return Challenge.objects.get(pk=found[1])
 
     def choose(self, factor: str) -> "Visitor":
-        return self.post(f"/account/challenge/{self.challenge.pk}/send/", factor=factor)
+        """The first device of this factor; the hidden fields of the page name those of all of them."""
+        return self.post(f"/account/challenge/{self.challenge.pk}/send/", factor=factor, device="")
 
     def type(self, code: str) -> "Visitor":
         return self.post(f"/account/challenge/{self.challenge.pk}/", code=code)
