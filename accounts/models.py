@@ -1,6 +1,7 @@
 """People, where they live, and what happened to their accounts."""
 
 import secrets
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
@@ -183,6 +184,24 @@ class SecurityEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.get_kind_display()}"
+
+
+class EmailChange(models.Model):
+    """A change of e-mail that its owner may undo by a link in the mail to the old address (security/contacts.py).
+
+    The link is the signed id: who reads this table can't make one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="email_changes")
+    event = models.OneToOneField(SecurityEvent, on_delete=models.PROTECT, related_name="email_change")
+    old_email = models.EmailField()
+    changed_at = models.DateTimeField()
+    undo_until = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"change of e-mail {self.pk}"
 
 
 class EventSeal(models.Model):

@@ -89,6 +89,13 @@ ACCESS: dict[str, Access] = {
     "security:end_trust": PERSON,
     "security:end_all_trust": PERSON,
     "security:lock": PERSON,
+    "security:change_email": PERSON.asks_for(Purpose.CHANGE_EMAIL),
+    "security:prove_email": PERSON.asks_for(Purpose.NEW_CONTACT),
+    "security:confirm_email": PERSON.asks_for(Purpose.CHANGE_EMAIL),
+    "security:undo_email": ANYBODY,  # who has the signed link of the mail to the old address
+    "security:change_phone": PERSON.asks_for(Purpose.CHANGE_PHONE),
+    "security:prove_phone": PERSON.asks_for(Purpose.NEW_CONTACT),
+    "security:confirm_phone": PERSON.asks_for(Purpose.CHANGE_PHONE),
     # Staff
     "support:home": STAFF,
     "support:person": STAFF,

@@ -11,7 +11,7 @@ from accounts.phones import mask
 
 
 class Mailbox(Device):
-    """A proven e-mail address. It is its own: a change of the name to sign in with does not move it."""
+    """A proven e-mail address. A change of the account's e-mail replaces it (security/contacts.py)."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mailboxes")
     address = models.EmailField(_("e-mail"))

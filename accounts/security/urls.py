@@ -1,6 +1,7 @@
 from django.urls import path
 
-from accounts.security import browser_views, views
+from accounts.security import browser_views, contact_views, views
+from accounts.security.contacts import EMAIL, PHONE
 
 app_name = "security"
 urlpatterns = [
@@ -13,4 +14,11 @@ urlpatterns = [
     path("trusted/<int:browser_id>/end/", browser_views.end_trust, name="end_trust"),
     path("trusted/end-all/", browser_views.end_all_trust, name="end_all_trust"),
     path("lock/<int:event_id>/", browser_views.lock, name="lock"),
+    path("email/", contact_views.change, {"field": EMAIL}, name="change_email"),
+    path("email/new/", contact_views.prove, {"field": EMAIL}, name="prove_email"),
+    path("email/confirm/", contact_views.confirm, {"field": EMAIL}, name="confirm_email"),
+    path("email/undo/<str:token>/", contact_views.undo_email, name="undo_email"),
+    path("phone/", contact_views.change, {"field": PHONE}, name="change_phone"),
+    path("phone/new/", contact_views.prove, {"field": PHONE}, name="prove_phone"),
+    path("phone/confirm/", contact_views.confirm, {"field": PHONE}, name="confirm_phone"),
 ]

@@ -22,7 +22,7 @@ from accounts.factors.text import Phone
 from accounts.models import SecurityEvent
 from accounts.net import client_ip
 from accounts.phones import mask
-from accounts.security import services
+from accounts.security import contact_views, services
 from accounts.security.browser_views import browsers_context
 from accounts.security.events import describe
 from accounts.security.forms import AuthenticatorForm
@@ -57,6 +57,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "page_obj": page,
         "events": [{"pk": event.pk, "at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
     } | browsers_context(request)
+    context |= contact_views.context_of(user)
     return render(request, "security/overview.html", context)
 
 

@@ -18,7 +18,8 @@ from accounts.models import User
 from accounts.security.lock import unlock
 from accounts.sign_in import passwords
 from accounts.stepup import attempts, grants, policy
-from accounts.stepup.challenges import Asker, begin, channel_of, has_kept_credentials
+from accounts.stepup.challenges import Asker, begin, channel_of
+from accounts.stepup.credentials import has_kept_credentials
 from accounts.stepup.digest import context_digest
 from accounts.stepup.models import Challenge, Grant, Purpose
 

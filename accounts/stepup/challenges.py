@@ -3,7 +3,6 @@
 Each decision is one conditional UPDATE; the checks in Python only choose the words.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from accounts.factors.notices import tell_owner
 from accounts.factors.registry import factor as factor_of
 from accounts.models import User
 from accounts.stepup import attempts, codes, policy
+from accounts.stepup.credentials import credentials_of, credentials_under_each_key, has_kept_credentials
 from accounts.stepup.models import Challenge, Grant, Purpose
 from accounts.stepup.wrong_codes import tell_of_wrong_codes
 
@@ -136,7 +136,7 @@ def begin(
         decoy=decoy,
         least=least,
         # One that its person can no longer pass is replaced: the password was changed, or the device removed.
-        credentials__in=_credentials_under_each_key(asker.user),
+        credentials__in=credentials_under_each_key(asker.user),
         device_id__in=usable,
         expires_at__gt=now,
         attempts_left__gt=0,
@@ -373,24 +373,6 @@ def end_all_of(user: User, now: datetime) -> None:
 
 def is_over(challenge: Challenge, now: datetime) -> bool:
     return challenge.state != State.LIVE or challenge.expires_at <= now or challenge.attempts_left == 0
-
-
-def credentials_of(user: User | None) -> str:
-    """A hash of the password's hash: changes with the password, tells nothing of it."""
-    return _credentials_under_each_key(user)[0]
-
-
-def has_kept_credentials(challenge: Challenge, user: User | None) -> bool:
-    """Is the person's password still the one with which the challenge began?"""
-    return challenge.credentials in _credentials_under_each_key(user)
-
-
-def _credentials_under_each_key(user: User | None) -> list[str]:
-    """Newest first: a challenge outlives a change of SECRET_KEY, as long as the old one is in SECRET_KEY_FALLBACKS."""
-    if user is None:
-        return [""]
-    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
-    return [hashlib.sha256(each.encode()).hexdigest() for each in hashes]
 
 
 def one_at_a_time(browser: str, purpose: str) -> None:

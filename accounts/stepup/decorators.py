@@ -9,10 +9,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from accounts.stepup import levels, policy
+from accounts.stepup import grants, levels, policy
+from accounts.stepup.browser import browser_of
 from accounts.stepup.challenges import ChallengeOver, begin
-from accounts.stepup.digest import context_digest
-from accounts.stepup.requests import asker_of
+from accounts.stepup.digest import own_digest
+from accounts.stepup.requests import asker_of, signed_in
 
 View = Callable[..., HttpResponse]
 
@@ -22,19 +23,20 @@ def step_up(purpose: str) -> Callable[[View], View]:
 
     Where the policy lets a recent sign-in count, that serves; else the person is led through a challenge and comes
     back: to the same page, which for that answers GET too where it takes POST. The digest of such a purpose is over
-    the purpose and the person alone.
+    the purpose and the person alone. A purpose that asks every time leaves its grant to the view, whose service uses
+    it up (`grants.use` with `own_digest`) in the transaction of what it allows.
     """
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if levels.has_recent_proof(request, purpose):
+            if levels.has_recent_proof(request, purpose) or _has_grant(request, purpose):
                 return view(request, *args, **kwargs)
             try:
                 challenge = begin(
                     asker=asker_of(request),
                     purpose=purpose,
-                    digest=context_digest(purpose, {"user": request.user.pk}),
+                    digest=own_digest(purpose, signed_in(request).pk),
                     next_path=request.get_full_path()[:200],
                 )
             except policy.NoFactor as why:
@@ -49,6 +51,14 @@ def step_up(purpose: str) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def _has_grant(request: HttpRequest, purpose: str) -> bool:
+    if policy.rule(purpose, request.user).recent is not None:
+        return False
+    user = signed_in(request)
+    digest = own_digest(purpose, user.pk)
+    return grants.find(browser=browser_of(request), purpose=purpose, digest=digest, user=user) is not None
 
 
 def staff_only(view: View) -> View:

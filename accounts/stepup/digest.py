@@ -17,6 +17,11 @@ def context_digest(purpose: str, context: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+def own_digest(purpose: str, user_id: int) -> bytes:
+    """Of what concerns the person and nothing else: the whole account, or any change of that kind."""
+    return context_digest(purpose, {"user": user_id})
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         plain = {str(key): _plain(item) for key, item in value.items()}

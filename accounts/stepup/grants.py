@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.stepup.credentials import credentials_under_each_key, has_kept_credentials
 from accounts.stepup.models import Grant
 
 
@@ -23,9 +24,13 @@ def find(
     contact: str = "",
     now: datetime | None = None,
 ) -> Grant | None:
-    """An unused grant for exactly this, as strong as its challenge asked for, without using it."""
-    return (
-        Grant.objects.filter(
+    """An unused grant for exactly this, as strong as its challenge asked for, without using it.
+
+    One that was given before the person's password changed is void: whoever got it may be whom the change keeps out.
+    """
+    grant = (
+        Grant.objects.select_related("user", "challenge")
+        .filter(
             Q(challenge__least=None) | Q(challenge__least__lte=F("strength")),
             browser=browser,
             purpose=purpose,
@@ -38,6 +43,7 @@ def find(
         .order_by("-granted_at")
         .first()
     )
+    return grant if grant and has_kept_credentials(grant.challenge, grant.user) else None
 
 
 def use(
@@ -62,6 +68,7 @@ def use_up(grant: Grant, now: datetime | None = None) -> None:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("a grant is used in the transaction of what it allows")
     now = now or timezone.now()
-    if not Grant.objects.filter(pk=grant.pk, used_at=None, expires_at__gt=now).update(used_at=now):
+    unused = Grant.objects.filter(pk=grant.pk, used_at=None, expires_at__gt=now)
+    if not unused.filter(challenge__credentials__in=credentials_under_each_key(grant.user)).update(used_at=now):
         raise NoGrant
     grant.used_at = now

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.stepup import codes, grants, policy
-from accounts.stepup.challenges import Asker, credentials_of, one_at_a_time
+from accounts.stepup.challenges import Asker, one_at_a_time
+from accounts.stepup.credentials import credentials_of
 from accounts.stepup.models import BY_RULE, Challenge, Grant
 
 

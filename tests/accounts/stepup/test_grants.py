@@ -89,3 +89,20 @@ def test_a_guests_is_found_by_contact(begin, answer, browser_id, db):
 
 def test_the_policy_says_how_long_it_lives(grant):
     assert grant.expires_at == NOW + 15 * MINUTE
+
+
+def test_a_change_of_the_password_voids_it(grant, use, cleo, browser_id):
+    cleo.set_password("another whale of a password")
+    cleo.save()
+    assert grants.find(browser=browser_id, purpose=Purpose.PAY, digest=DIGEST, user=cleo, now=NOW) is None
+    with pytest.raises(grants.NoGrant):
+        use()
+    assert Grant.objects.get().used_at is None
+
+
+def test_one_found_before_the_change_is_void_too(grant, use, cleo, browser_id):
+    found = Grant.objects.get(pk=grant.pk)
+    cleo.set_password("another whale of a password")
+    cleo.save()
+    with pytest.raises(grants.NoGrant):
+        grants.use_up(found, NOW)
