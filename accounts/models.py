@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 
+from accounts.countries import COUNTRIES
 from accounts.phones import parse_phone
 
 
@@ -128,6 +129,9 @@ class Address(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, {self.line1}, {self.postcode} {self.city}"
+
+    def get_country_name(self) -> str:
+        return str(COUNTRIES.get(self.country, self.country))
 
 
 class SecurityEvent(models.Model):

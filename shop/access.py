@@ -62,6 +62,8 @@ ACCESS: dict[str, Access] = {
     "checkout:pay": BROWSER.asks_for(Purpose.PAY),
     "order:list": PERSON,
     "order:detail": BROWSER,
+    "order:payment": BROWSER.asks_for(Purpose.VIEW_PAYMENT_DETAILS),
+    "order:statement": BROWSER.asks_for(Purpose.VIEW_PAYMENT_DETAILS),
     # Proofs: a challenge is there for the browser that began it
     "stepup:challenge": BROWSER,
     "stepup:resend": BROWSER,
@@ -89,6 +91,13 @@ ACCESS: dict[str, Access] = {
     "security:end_trust": PERSON,
     "security:end_all_trust": PERSON,
     "security:lock": PERSON,
+    "sign_in:change_password": PERSON.with_proof(Purpose.CHANGE_PASSWORD),
+    "addresses:list": PERSON,
+    "addresses:add": PERSON.with_proof(Purpose.CHANGE_ADDRESSES),
+    "addresses:change": PERSON.with_proof(Purpose.CHANGE_ADDRESSES),
+    "addresses:remove": PERSON.with_proof(Purpose.CHANGE_ADDRESSES),
+    "security:export_data": PERSON.with_proof(Purpose.EXPORT_DATA),
+    "security:close_account": PERSON.asks_for(Purpose.CLOSE_ACCOUNT),  # staff are turned away first
     "security:change_email": PERSON.asks_for(Purpose.CHANGE_EMAIL),
     "security:prove_email": PERSON.asks_for(Purpose.NEW_CONTACT),
     "security:confirm_email": PERSON.asks_for(Purpose.CHANGE_EMAIL),

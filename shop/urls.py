@@ -10,6 +10,7 @@ urlpatterns = [
     path("account/challenge/", include("accounts.stepup.urls")),
     path("account/security/", include("accounts.security.urls")),
     path("account/messages/", include("accounts.security.message_urls")),
+    path("account/addresses/", include("accounts.security.address_urls")),
     path("account/", include("accounts.sign_in.urls")),
     path("support/", include("shop.support.urls")),
     path("hooks/", include("accounts.delivery.urls")),

@@ -21,6 +21,7 @@ from accounts.factors.notices import tell_owner
 from accounts.factors.text import Phone
 from accounts.models import EmailChange, SecurityEvent, User
 from accounts.phones import mask
+from accounts.security.models import Session
 from accounts.stepup import grants, policy
 from accounts.stepup.challenges import Asker, begin
 from accounts.stepup.digest import context_digest
@@ -159,6 +160,7 @@ def undo_email_change(token: str, *, ip: str | None, now: datetime | None = None
         current = own(user, EMAIL)
         user.set_unusable_password()
         user.save(update_fields=["password"])
+        Session.objects.filter(user=user).delete()
         _rename(user, EMAIL, undone.old_email)
         _move_mailbox(user, current, undone.old_email)
         event = audit.record(audit.Kind.EMAIL_CHANGE_UNDONE, user=user, ip=ip)

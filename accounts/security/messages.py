@@ -56,7 +56,9 @@ def lines_of(messages: Iterable[Message]) -> list[Line]:
 
 def _about(message: Message, event: SecurityEvent | None) -> str:
     challenge = message.challenge
-    if message.kind == Kind.CODE and challenge:
+    # Of a new e-mail or phone the account is not told whether it is somebody else's, nor is its owner shown it here.
+    as_a_code = message.kind == Kind.EXPLANATION and challenge and challenge.purpose == Purpose.NEW_CONTACT
+    if challenge and (message.kind == Kind.CODE or as_a_code):
         said = {"purpose": _purpose(challenge), "amount": challenge.summary.get("amount", "")}
         if said["amount"] and challenge.purpose == Purpose.PAY:
             return _("A code to %(purpose)s: %(amount)s") % said

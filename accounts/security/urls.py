@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.security import browser_views, contact_views, views
+from accounts.security import account_views, browser_views, contact_views, views
 from accounts.security.contacts import EMAIL, PHONE
 
 app_name = "security"
@@ -21,4 +21,6 @@ urlpatterns = [
     path("phone/", contact_views.change, {"field": PHONE}, name="change_phone"),
     path("phone/new/", contact_views.prove, {"field": PHONE}, name="prove_phone"),
     path("phone/confirm/", contact_views.confirm, {"field": PHONE}, name="confirm_phone"),
+    path("data/", account_views.export_data, name="export_data"),
+    path("close/", account_views.close_account, name="close_account"),
 ]

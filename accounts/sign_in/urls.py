@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.sign_in import views
+from accounts.sign_in import password_change_views, views
 
 app_name = "sign_in"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("sign-up/done/", views.sign_up_done, name="sign_up_done"),
     path("sign-out/", views.sign_out, name="sign_out"),
     path("staff/", views.staff, name="staff"),
+    path("password/", password_change_views.change_password, name="change_password"),
     path("reset/", views.reset, name="reset"),
     path("reset/password/", views.reset_password, name="reset_password"),
 ]

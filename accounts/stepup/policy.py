@@ -75,6 +75,8 @@ POLICY: dict[tuple[Purpose, Person], Rule] = {
     (Purpose.CHANGE_ADDRESSES, Person.STAFF): _LOOK_BY_STAFF,
     (Purpose.VIEW_PAYMENT_DETAILS, Person.SHOPPER): _LOOK,
     (Purpose.VIEW_PAYMENT_DETAILS, Person.STAFF): _LOOK_BY_STAFF,
+    # A guest's own order, by the contact that approved its payment.
+    (Purpose.VIEW_PAYMENT_DETAILS, Person.GUEST): Rule(Strength.EMAIL, grant_life=10 * MINUTE),
     (Purpose.EXPORT_DATA, Person.SHOPPER): _CHANGE,
     (Purpose.EXPORT_DATA, Person.STAFF): _CHANGE_BY_STAFF,
     (Purpose.CLOSE_ACCOUNT, Person.SHOPPER): _CHANGE,

@@ -15,7 +15,7 @@ from accounts import audit
 from accounts.stepup import codes, grants, policy
 from accounts.stepup.challenges import Asker, one_at_a_time
 from accounts.stepup.credentials import credentials_of
-from accounts.stepup.models import BY_RULE, Challenge, Grant
+from accounts.stepup.models import BY_RULE, Challenge, Grant, Purpose
 
 
 class NotSparable(Exception):
@@ -23,8 +23,12 @@ class NotSparable(Exception):
 
 
 def last_strong_proof(*, browser: str, user: Any, least: int) -> Grant | None:
-    """The latest proof of this person in this session that was at least so strong; what a rule spared is none."""
-    proofs = Grant.objects.filter(user=user, browser=browser, strength__gte=least).exclude(factor=BY_RULE)
+    """The latest proof of this person in this session that was at least so strong.
+
+    What a rule spared is none, nor is the code to a new e-mail or phone: anybody's will do for that.
+    """
+    proofs = Grant.objects.filter(user=user, browser=browser, strength__gte=least)
+    proofs = proofs.exclude(factor=BY_RULE).exclude(purpose=Purpose.NEW_CONTACT)
     return proofs.order_by("-granted_at").first()
 
 

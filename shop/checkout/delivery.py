@@ -6,17 +6,6 @@ from decimal import Decimal
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# Where we deliver to: ISO 3166 codes.
-COUNTRIES = {
-    "AT": _("Austria"),
-    "BE": _("Belgium"),
-    "DE": _("Germany"),
-    "DK": _("Denmark"),
-    "FR": _("France"),
-    "LU": _("Luxembourg"),
-    "NL": _("Netherlands"),
-}
-
 
 @dataclass(frozen=True)
 class DeliveryMethod:

@@ -3,8 +3,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.countries import COUNTRIES
 from accounts.phones import parse_phone
-from shop.checkout.delivery import COUNTRIES, METHODS
+from shop.checkout.delivery import METHODS
 from shop.checkout.models import Checkout
 from shop.money import format_money
 from shop.payment.demo import APPROVES

@@ -3,8 +3,9 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from accounts.countries import COUNTRIES
 from shop.cart.models import Cart
-from shop.checkout.delivery import COUNTRIES, METHODS
+from shop.checkout.delivery import METHODS
 
 
 class Checkout(models.Model):

@@ -22,16 +22,15 @@ def order_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def detail(request: HttpRequest, code: str) -> HttpResponse:
-    """One's own order: the person's, or the guest's in the browser that placed it. To all others it doesn't exist."""
+    return render(request, "order/detail.html", {"order": own_order(request, code)})
+
+
+def own_order(request: HttpRequest, code: str) -> Order:
+    """One's own: the person's, or the guest's in the browser that placed it. To all others it doesn't exist."""
     order = Order.objects.prefetch_related("lines", "events").filter(code=code.upper()).first()
     if order is None or not _may_see(request, order):
         raise Http404
-    payments = list(order.payments.order_by("attempt"))
-    return render(
-        request,
-        "order/detail.html",
-        {"order": order, "payments": payments},
-    )
+    return order
 
 
 def _may_see(request: HttpRequest, order: Order) -> bool:
