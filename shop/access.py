@@ -111,6 +111,8 @@ ACCESS: dict[str, Access] = {
     "support:guest": STAFF,
     "support:resend": STAFF,
     "admin:*": STAFF,
+    "admin:stepup_approvalrules_changelist": STAFF.asks_for(Purpose.CHANGE_POLICY),
+    "admin:stepup_approvalrules_change": STAFF.asks_for(Purpose.CHANGE_POLICY),
     "admin:login": ANYBODY,  # leads to sign_in:staff
     # Providers
     "delivery:twilio_status": SIGNED,

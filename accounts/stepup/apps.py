@@ -1,9 +1,11 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class StepupConfig(AppConfig):
     name = "accounts.stepup"
     label = "stepup"
+    verbose_name = _("Proofs")
 
     def ready(self) -> None:
         from accounts.delivery.composing import Writer, register
