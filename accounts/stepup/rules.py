@@ -1,6 +1,6 @@
 """The shop's approval rules, as they are kept: read, and changed with a record of who changed what."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,12 +9,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import User
+from accounts.factors.base import Strength
+from accounts.models import SecurityEvent, User
 from accounts.stepup import sparing
-from accounts.stepup.models import ApprovalRules
-from accounts.stepup.risk import Rules
+from accounts.stepup.models import ApprovalRules, Challenge
+from accounts.stepup.risk import DAY, Facts, Rules, decide
 
 FIELDS = tuple(Rules.__dataclass_fields__)
+FAILURES = (SecurityEvent.Kind.PROOF_FAILED, SecurityEvent.Kind.PASSWORD_REFUSED)
 
 
 def current() -> Rules:
@@ -39,6 +41,23 @@ def change(*, new: Rules, actor: User, ip: str | None = None, now: datetime | No
         sparing.void_all(now or timezone.now())
         audit.record(audit.Kind.POLICY_CHANGED, actor=actor, ip=ip, old=old, new=_plain(new))
     return True
+
+
+def decided_anew(over: Challenge, now: datetime) -> dict[str, Any]:
+    """For `begin`, when an approval is asked for once more: the wrong codes that ended it count, too."""
+    same = {"least": over.least, "reasons": over.reasons, "facts": over.facts}
+    if over.user is None:
+        return same
+    try:
+        facts = Facts.from_plain(over.facts or {})
+    except ValueError:  # not a payment, or one of another version
+        return same
+    wrong = SecurityEvent.objects.filter(user=over.user, kind__in=FAILURES, at__gt=now - DAY).count()
+    facts = replace(facts, failures_in_a_day=wrong)
+    decision = decide(facts, current())
+    if decision.least <= (over.least or Strength.EMAIL):
+        return same
+    return {"least": decision.least, "reasons": decision.reasons, "facts": facts.plain()}
 
 
 def _plain(rules: Rules) -> dict[str, Any]:

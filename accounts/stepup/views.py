@@ -20,7 +20,7 @@ from accounts.factors.base import Factor
 from accounts.factors.registry import factor as factor_of
 from accounts.net import client_ip
 from accounts.phones import mask
-from accounts.stepup import attempts, levels, policy, trust_wish
+from accounts.stepup import attempts, levels, policy, rules, trust_wish
 from accounts.stepup.browser import browser_of
 from accounts.stepup.challenges import (
     Asker,
@@ -187,9 +187,7 @@ def again(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             decoy=found.decoy,
             factor=found.factor,
             device_id=found.device_id,
-            least=found.least,
-            reasons=found.reasons,
-            facts=found.facts,
+            **rules.decided_anew(found, timezone.now()),
         )
     except policy.NoFactor as why:
         return _page(request, found, CodeForm(), status=422, over=True, notice=str(why))

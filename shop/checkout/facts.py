@@ -15,12 +15,12 @@ from accounts.stepup import policy
 from accounts.stepup.challenges import Asker
 from accounts.stepup.models import Purpose
 from accounts.stepup.risk import DAY, STRONG, Facts
+from accounts.stepup.rules import FAILURES
 from accounts.stepup.sparing import last_strong_proof
 from shop.checkout.quote import ADDRESS_FIELDS, Quote
 from shop.order.models import Order
 
 Kind = SecurityEvent.Kind
-FAILURES = (Kind.PROOF_FAILED, Kind.PASSWORD_REFUSED)
 # After one of these a browser has to become known anew: whoever paid from it before may have been a thief.
 FORGETS_BROWSERS = (
     Kind.PASSWORD_CHANGED, Kind.EMAIL_CHANGED, Kind.PHONE_CHANGED, Kind.FACTOR_ADDED, Kind.FACTOR_REMOVED,

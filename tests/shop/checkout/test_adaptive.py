@@ -25,7 +25,7 @@ from shop.checkout.facts import canonical, facts_of
 from shop.checkout.models import Checkout
 from shop.checkout.quote import quote_of
 from shop.order.models import Order
-from tests.codes import code_of, totp_of
+from tests.codes import code_of, totp_of, wrong_code_of
 from tests.shop.checkout.test_queries import statements
 from tests.shop.conftest import ADDRESS
 
@@ -312,6 +312,21 @@ class TestATightenedPayment:
         order = buy(in_doubt, ada, code=lambda: totp_of(ada, timezone.now()))
         assert order.approved_by == "authenticator"
         assert order.grant.challenge.reasons == ["failures"]
+
+    def test_wrong_codes_typed_now_ask_for_more_the_next_time(self, client, ada, fill_cart):
+        client.force_login(ada)
+        fill_cart(ada)
+        page = press_approve(client).url
+        challenge = Challenge.objects.get(purpose=Purpose.PAY)
+        assert client.post(f"{page}send/", {"factor": "email"}).url == page
+        for number in range(1, 6):
+            client.post(page, {"code": wrong_code_of(challenge, number)})
+        again = client.post(f"{page}again/").url
+        fresh = Challenge.objects.get(purpose=Purpose.PAY, state="live")
+        assert (fresh.least, fresh.reasons, fresh.facts["failures_in_a_day"]) == (
+            Strength.AUTHENTICATOR, ["failures"], 5,
+        )  # fmt: skip
+        assert "E-mail a code" not in client.get(again).content.decode()
 
     def test_a_weaker_grant_writes_no_order(self, in_doubt, ada, card_form):
         press_approve(in_doubt)
