@@ -40,6 +40,18 @@
     tick();
   }
 
+  /* The code in what was typed, pasted or filled in: "123 456", "123-456", or a whole message, of which it is the last
+     line's (@shop #123456) or the only group of digits that is long enough. */
+  function codeIn(text, length) {
+    const bound = text.match(new RegExp(`#(\\d{${length}})\\s*$`));
+    if (bound) return bound[1];
+    const digits = text.replace(/[^\p{Nd}]/gu, "");
+    if (!/\p{L}/u.test(text)) return digits;
+    const groups = text.match(/\d+(?:[ \u00a0-]\d+)*/g) ?? [];
+    const codes = new Set(groups.map((group) => group.replace(/\D/g, "")).filter((group) => group.length === length));
+    return codes.size === 1 ? [...codes][0] : digits;
+  }
+
   /* Code field: spaces and dashes go, the last digit submits once. */
   function codeField(input) {
     const form = input.form;
@@ -47,7 +59,7 @@
     let submitted = false;
 
     const tidy = () => {
-      const digits = input.value.replace(/[^\p{Nd}]/gu, "");
+      const digits = codeIn(input.value, length);
       if (digits !== input.value) input.value = digits;
       if (digits.length !== length || submitted || !form?.hasAttribute("data-submit-on-complete")) return;
       submitted = true;
@@ -55,6 +67,7 @@
     };
     input.addEventListener("input", (event) => { if (!event.isComposing) tidy(); });
     input.addEventListener("compositionend", tidy);
+    window.addEventListener("pageshow", () => { submitted = false; }); /* back again by the browser's button */
 
     if (!("OTPCredential" in window) || input.autocomplete !== "one-time-code") return;
     const abort = new AbortController();

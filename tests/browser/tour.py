@@ -33,6 +33,7 @@ def _window(visitor: Visitor) -> Iterator[Stop]:
         "sign in": "/account/sign-in/",
         "sign up": "/account/sign-up/",
         "reset": "/account/reset/",
+        "how to tell": "/account/messages/how-to-tell/",
         "not here": "/account/challenge/01234567-89ab-cdef-0123-456789abcdef/",
     }.items():
         visitor.go(path)
@@ -113,6 +114,8 @@ def _shopper(visitor: Visitor, inbox: Inbox) -> Iterator[Stop]:
     yield "order", page
     visitor.go("/orders/")
     yield "orders", page
+    visitor.go("/account/messages/")
+    yield "messages", page
     visitor.go("/demo/inbox/")
     page.get_by_role("main").get_by_role("link", name=re.compile("code to pay", re.I)).first.click()
     yield "demo inbox", page
