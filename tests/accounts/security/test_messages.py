@@ -96,8 +96,7 @@ def test_it_shows_time_channel_target_purpose_and_state(reading, ben):
     )  # fmt: skip
     page = " ".join(re.sub("<[^>]+>", " ", reading.get(URL).content.decode()).split())
     assert "A code to sign in" in page
-    assert "Text message to +49 ••• ••78 , 1 March 2026, 12:00" in page
-    assert "Sent 12:00, delivered 12:01" in page
+    assert "Text message to +49 ••• ••78 1 March 2026, 12:00 · Sent 12:00, delivered 12:01" in page
     assert "5112345678" not in page
 
 
