@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.browser.stack import Stack, code_in, soon
-from tests.browser.visitor import DEMO_PASSWORD, Visitor, new_phone
+from tests.browser.stack import App, Stack, code_in, soon
+from tests.browser.visitor import DEMO_PASSWORD, Visitor, new_email, new_phone
 from tests.embedded.test_run import free_port
 from tests.servers import smtp, twilio
 from tests.servers.phone import Phone
@@ -120,6 +120,92 @@ def test_a_landline_pays_by_call_through_twilio(buyer: Visitor, carriers: Carrie
     buyer.type_code(heard.digits[:6])
     buyer.pay()
     buyer.order_code()
+
+
+FACTORS = ["text", "call", "email", "authenticator", "backup_code"]
+
+
+def someone_with(factor: str, shop: Stack) -> str:
+    """The name to sign in with of somebody new who has this factor, and beside it only what it comes with."""
+    email, phone = new_email(factor.replace("_", "")), new_phone()
+    if factor == "call":  # a landline, of which no two may be equal
+        phone = f"+4930901{int(phone[-5:]):05}"
+    name = f"phone='{phone}'" if factor in ("text", "call") else f"email='{email}'"
+    device = (
+        "from accounts.factors.text import Phone; Phone.objects.create(user=user, number=user.phone)"
+        if factor in ("text", "call")
+        else "from accounts.factors.email import Mailbox; Mailbox.objects.create(user=user, address=user.email)"
+    )
+    if factor in ("authenticator", "backup_code"):
+        device += "; Authenticator.objects.create(user=user, name='phone')"
+    shop.python(f"user = User.objects.create_user({name}, password='{DEMO_PASSWORD}', name='Una'); {device}")
+    return phone if factor in ("text", "call") else email
+
+
+class Prover:
+    """Gives the proof a challenge page asks for, by one factor, as its owner would."""
+
+    def __init__(self, buyer: Visitor, factor: str, name: str, carriers: Carriers, shop: Stack) -> None:
+        self.buyer, self.factor, self.name, self.carriers = buyer, factor, name, carriers
+        self.calls = len(carriers.texts.calls)
+        if factor == "authenticator":
+            self.app = App(shop.python(f"print(Authenticator.objects.get(user__email='{name}').typed_key)"))
+        if factor == "backup_code":
+            made = shop.python(
+                "from accounts.factors.backup_code import make_backup_codes; "
+                f"print(*make_backup_codes(User.objects.get(email='{name}')))"
+            )
+            self.codes = made.split()
+
+    def prove(self, about: str) -> None:
+        if self.factor == "backup_code":
+            self.buyer.button(re.compile("^Use (one of your|your last)")).click()
+            self.buyer.page.get_by_role("textbox", name=re.compile("code", re.IGNORECASE)).fill(self.codes.pop())
+            self.buyer.press_confirm()
+        else:
+            self.buyer.type_code(self._code(about))
+
+    def _code(self, about: str) -> str:
+        if self.factor == "authenticator":
+            return self.app.code()
+        if self.factor != "call":
+            return self.carriers.code(self.name, about)
+        self.calls += 1
+        call = self.carriers.texts.wait_for_calls(self.calls, timeout=20)[-1]
+        assert call.to == self.name
+        return Phone(self.carriers.texts).takes(call, presses="5").digits[:6]
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_each_factor_signs_in_approves_a_payment_and_confirms_a_change(
+    buyer: Visitor, carriers: Carriers, real_shop: Stack, factor: str
+) -> None:
+    """With the password, and for the change of it; passkeys do the same in test_passkeys.py."""
+    name = someone_with(factor, real_shop)
+    prover = Prover(buyer, factor, name, carriers, real_shop)
+    buyer.put_into_cart("garden-twine")
+    buyer.type_password(name, DEMO_PASSWORD)
+    buyer.title("Confirm it’s you")
+    prover.prove("sign in")
+    buyer.go_to_checkout()
+    buyer.say_where_to()
+    buyer.ask_to_approve()
+    prover.prove("pay")
+    buyer.pay()
+    buyer.order_code()
+
+    buyer.go("/account/security/")
+    buyer.link("Choose a new one").click()
+    buyer.title("Confirm it’s you")
+    prover.prove("change your password")
+    buyer.fill(password="another rainy day")
+    buyer.button("Change my password").click()
+    buyer.is_told("Your password is changed")
+    buyer.sign_out()
+    buyer.type_password(name, DEMO_PASSWORD)
+    buyer.sees("don’t go together")
+    buyer.type_password(name, "another rainy day")
+    buyer.title("Confirm it’s you")
 
 
 def test_nobody_waits_for_a_carrier_that_hangs(

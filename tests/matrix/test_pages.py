@@ -124,7 +124,7 @@ class TestAPageWithAPurpose:
 
 @pytest.mark.parametrize("headers", [{}, JSON, HTMX], ids=["page", "json", "htmx"])
 def test_a_stranger_gets_the_sign_in_or_nothing(client, headers):
-    for name, path in (PERSONAL | FOR_STAFF).items():
+    for path in (PERSONAL | FOR_STAFF).values():
         for method in METHODS:
             answer = getattr(client, method)(path, headers=headers)
             assert answer.status_code in (302, 401, 403, 404, 405), f"{method} {path}: {answer.status_code}"
