@@ -204,7 +204,7 @@ CELERY_BEAT_SCHEDULE = {
 # --- the web's manners -----------------------------------------------------------------------------------------------
 
 SECURE = SITE_URL.startswith("https://")
-SESSION_ENGINE = "accounts.security.sessions"
+SESSION_ENGINE = "accounts.security.session_engine"
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 DEVICE_COOKIE_NAME = "__Host-device" if SECURE else "device"  # shop/checkout/device.py

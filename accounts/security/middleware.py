@@ -2,7 +2,7 @@ from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessio
 from django.http import HttpRequest, HttpResponse
 
 from accounts.net import client_ip, user_agent_of
-from accounts.security.sessions import SessionStore
+from accounts.security.session_engine import SessionStore
 
 
 class SessionMiddleware(DjangoSessionMiddleware):

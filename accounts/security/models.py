@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Session(AbstractBaseSession):
-    """Django's session row, and beside it whose it is and where it was used last (sessions.py)."""
+    """Django's session row, and beside it whose it is and where it was used last (session_engine.py)."""
 
     # What pages and forms call it: the key itself would let in whoever reads it.
     handle = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -28,7 +28,7 @@ class Session(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> type:
-        from accounts.security.sessions import SessionStore
+        from accounts.security.session_engine import SessionStore
 
         return SessionStore
 

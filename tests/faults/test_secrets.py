@@ -27,7 +27,7 @@ from django.utils import timezone
 from accounts.factors.authenticator import Authenticator
 from accounts.models import User
 from accounts.security.models import Session
-from accounts.security.sessions import SessionStore
+from accounts.security.session_engine import SessionStore
 from accounts.stepup import challenges, codes
 from accounts.stepup.models import Challenge, Purpose
 from shop.product.models import Category, Product, Variant

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import SecurityEvent
 from accounts.security.models import Session
-from accounts.security.sessions import SessionStore
+from accounts.security.session_engine import SessionStore
 from tests.accounts.sign_in.steps import is_signed_in, sign_in
 
 Kind = SecurityEvent.Kind
