@@ -72,6 +72,8 @@ ACCESS: dict[str, Access] = {
     # Signing in
     "sign_in:sign_in": ANYBODY,
     "sign_in:done": BROWSER.asks_for(Purpose.SIGN_IN),
+    "sign_in:passkey_options": ANYBODY,
+    "sign_in:by_passkey": ANYBODY,
     "sign_in:sign_out": ANYBODY,
     "sign_in:staff": BROWSER.asks_for(Purpose.STAFF_SIGN_IN),
     "sign_in:sign_up": ANYBODY,
@@ -82,6 +84,8 @@ ACCESS: dict[str, Access] = {
     "security:overview": PERSON,
     "security:authenticator": PERSON.asks_for(Purpose.MANAGE_FACTORS),
     "security:remove_authenticator": PERSON.with_proof(Purpose.MANAGE_FACTORS),
+    "security:add_passkey": PERSON.with_proof(Purpose.MANAGE_FACTORS),
+    "security:remove_passkey": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "security:backup_codes": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "messages:list": PERSON,
     "messages:how_to_tell": ANYBODY,

@@ -15,10 +15,12 @@ class FactorsConfig(AppConfig):
         from accounts.factors.call import CallFactor
         from accounts.factors.email import EmailFactor
         from accounts.factors.notices import compose_notice, speak_notice
+        from accounts.factors.passkey import PasskeyFactor
         from accounts.factors.text import TextFactor
 
         register(Message.Kind.NOTICE, Writer(compose_notice, after_key=speak_notice))
         registry.unregister("generator")  # the stock app's, which keeps seeds in plain text
         # In the order in which the challenge page offers them.
-        for factor in (AuthenticatorFactor(), TextFactor(), CallFactor(), EmailFactor(), BackupCodeFactor()):
+        first = PasskeyFactor(), AuthenticatorFactor()
+        for factor in (*first, TextFactor(), CallFactor(), EmailFactor(), BackupCodeFactor()):
             registry.register(factor)

@@ -17,6 +17,10 @@ class Strength(IntEnum):
     PASSKEY = 4
 
 
+class NotVerified(Exception):
+    """The right passkey, but its device did not check who holds it, which this purpose needs."""
+
+
 class Factor(MethodBase):
     """A way a person proves who they are, in django-two-factor-auth's registry.
 
@@ -32,6 +36,8 @@ class Factor(MethodBase):
     # Whether the page asks for the factor and not for one device of it: a code of any of them will do.
     takes_any_device: ClassVar[bool] = False
     model: ClassVar[type[Device]]
+    # False where the answer is made by the browser, and not typed.
+    typed: ClassVar[bool] = True
     digits_only: ClassVar[bool] = True
     malformed: ClassVar[str | Promise] = _("A code has six digits. Check what you typed; no attempt was taken.")
 

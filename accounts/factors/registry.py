@@ -5,7 +5,7 @@ from typing import Any
 from django_otp.models import Device
 from two_factor.plugins.registry import registry
 
-from accounts.factors.base import Factor
+from accounts.factors.base import Factor, Strength
 
 
 def factor(code: str) -> Factor:
@@ -22,6 +22,12 @@ def device_of(user: Any, code: str, persistent_id: str = "") -> Device | None:
     devices = list(factor(code).get_devices(user))
     named = (device for device in devices if device.persistent_id == persistent_id)
     return next(named, devices[0] if devices else None)
+
+
+def has_strong_factor(user: Any, beside: Device | None = None) -> bool:
+    """Has the person, `beside` this device, an authenticator or a passkey? Backup codes stand in for these."""
+    strong = (each for each in all_factors() if each.strength >= Strength.AUTHENTICATOR)
+    return any(device != beside for each in strong for device in each.get_devices(user))
 
 
 def has_factor_beside_email(user: Any) -> bool:

@@ -20,6 +20,8 @@ def describe(event: SecurityEvent) -> str:
             return _("You opened your account.")
         case Kind.SIGNED_IN if event.detail.get("factor") == "trusted_browser":
             return _("Signed in with your password, in a browser you trust.")
+        case Kind.SIGNED_IN if event.detail.get("without_password"):
+            return _("Signed in with a passkey, without a password.")
         case Kind.SIGNED_IN if said["factor"]:
             return _("Signed in with your password and a second proof: %(factor)s.") % said
         case Kind.PASSWORD_REFUSED:
@@ -32,6 +34,8 @@ def describe(event: SecurityEvent) -> str:
             return _("Our support sent a code again, to %(to)s.") % said
         case Kind.PROOF_PASSED if said["factor"] and said["purpose"]:
             return _("Proof accepted to %(purpose)s: %(factor)s.") % said
+        case Kind.PROOF_FAILED if event.detail.get("factor") == "passkey" and said["purpose"]:
+            return _("A passkey was refused to %(purpose)s.") % said
         case Kind.PROOF_FAILED if said["factor"] and said["purpose"]:
             return _("A wrong code was typed to %(purpose)s: %(factor)s.") % said
         case Kind.SESSIONS_ENDED if event.detail.get("device"):

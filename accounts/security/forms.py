@@ -1,6 +1,8 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.factors.passkey import LONGEST_ANSWER
+
 
 class AuthenticatorForm(forms.Form):
     device = forms.IntegerField(min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
@@ -28,3 +30,18 @@ class AuthenticatorForm(forms.Form):
     def shown(self) -> int | None:
         """The app whose QR code the person has seen."""
         return getattr(self, "cleaned_data", {}).get("device")
+
+
+class PasskeyForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name of this passkey"),
+        max_length=40,
+        required=False,
+        help_text=_("To tell it from another one later, such as “my laptop”."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    credential = forms.CharField(  # filled in by passkeys.js
+        max_length=LONGEST_ANSWER,
+        widget=forms.HiddenInput,
+        error_messages={"required": _("Please press the button, and confirm on your device.")},
+    )

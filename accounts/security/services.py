@@ -9,6 +9,7 @@ from accounts import audit
 from accounts.factors.authenticator import Authenticator, AuthenticatorFactor, accept
 from accounts.factors.backup_code import BackupCodeSet, make_backup_codes
 from accounts.factors.notices import tell_owner
+from accounts.factors.registry import has_strong_factor
 from accounts.models import User
 from accounts.stepup import attempts
 from accounts.stepup.models import Purpose
@@ -76,12 +77,12 @@ def confirm_authenticator(
     subject = f"user:{user.pk}"
     counted = attempts.pay(subject, _FACTOR, now)
     with transaction.atomic():
-        _one_at_a_time(user)
-        first = not Authenticator.objects.filter(user=user, confirmed=True).exists()
+        one_at_a_time(user)
+        first = not has_strong_factor(user)
         pending = Authenticator.objects.filter(pk=device.pk, confirmed=False)
         if accept(device, typed, now) and pending.update(confirmed=True, name=name):
             attempts.passed(subject, counted, own_failures=0)
-            codes = make_backup_codes(user) if first or not _backup_codes_left(user) else []
+            codes = make_backup_codes(user) if first or not backup_codes_left(user) else []
             event = audit.record(audit.Kind.FACTOR_ADDED, user=user, ip=ip, factor=_FACTOR, name=name)
             tell_owner(user, event)
             if codes:
@@ -103,13 +104,13 @@ def is_set_up(*, user: User, device_id: int | None) -> bool:
 
 
 def remove_authenticator(*, user: User, device_id: int, ip: str | None = None) -> bool:
-    """Remove an app, and with the last one the backup codes. False where it was removed already."""
+    """Remove an app, and with the last strong factor the backup codes. False where it was removed already."""
     with transaction.atomic():
-        _one_at_a_time(user)
+        one_at_a_time(user)
         device = Authenticator.objects.filter(user=user, pk=device_id, confirmed=True).first()
         if device is None or not Authenticator.objects.filter(pk=device.pk).delete()[0]:
             return False
-        if not Authenticator.objects.filter(user=user, confirmed=True).exists():
+        if not has_strong_factor(user):
             BackupCodeSet.objects.filter(user=user).delete()
         event = audit.record(audit.Kind.FACTOR_REMOVED, user=user, ip=ip, factor=_FACTOR, name=device.name)
         tell_owner(user, event, everywhere=True)
@@ -119,16 +120,16 @@ def remove_authenticator(*, user: User, device_id: int, ip: str | None = None) -
 def replace_backup_codes(*, user: User, ip: str | None = None) -> list[str]:
     """Ten new backup codes; the earlier ones no longer work."""
     with transaction.atomic():
-        _one_at_a_time(user)
+        one_at_a_time(user)
         codes = make_backup_codes(user)
         tell_owner(user, audit.record(audit.Kind.BACKUP_CODES_MADE, user=user, ip=ip))
     return codes
 
 
-def _one_at_a_time(user: User) -> None:
+def one_at_a_time(user: User) -> None:
     """Changes of one person's factors wait for each other: what is the first or the last one is decided once."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
-def _backup_codes_left(user: User) -> bool:
+def backup_codes_left(user: User) -> bool:
     return BackupCodeSet.objects.filter(user=user, codes__used_at=None).exists()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.security import account_views, browser_views, contact_views, views
+from accounts.security import account_views, browser_views, contact_views, passkey_views, views
 from accounts.security.contacts import EMAIL, PHONE
 
 app_name = "security"
@@ -8,6 +8,8 @@ urlpatterns = [
     path("", views.overview, name="overview"),
     path("authenticator/", views.authenticator, name="authenticator"),
     path("authenticator/<int:device_id>/remove/", views.remove_authenticator, name="remove_authenticator"),
+    path("passkeys/", passkey_views.add, name="add_passkey"),
+    path("passkeys/<int:passkey_id>/remove/", passkey_views.remove, name="remove_passkey"),
     path("backup-codes/", views.backup_codes, name="backup_codes"),
     path("sessions/<uuid:handle>/end/", browser_views.end_session, name="end_session"),
     path("sessions/end-others/", browser_views.end_other_sessions, name="end_other_sessions"),

@@ -18,11 +18,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.factors.authenticator import Authenticator, AuthenticatorFactor
 from accounts.factors.backup_code import BackupCodeSet
 from accounts.factors.email import Mailbox
+from accounts.factors.registry import has_strong_factor
 from accounts.factors.text import Phone
 from accounts.models import SecurityEvent
 from accounts.net import client_ip
 from accounts.phones import mask
-from accounts.security import contact_views, services
+from accounts.security import contact_views, passkeys, services
 from accounts.security.browser_views import browsers_context
 from accounts.security.events import describe
 from accounts.security.forms import AuthenticatorForm
@@ -57,7 +58,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "page_obj": page,
         "events": [{"pk": event.pk, "at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
     } | browsers_context(request)
-    context |= contact_views.context_of(user)
+    context |= contact_views.context_of(user) | passkeys.for_overview(user)
     return render(request, "security/overview.html", context)
 
 
@@ -109,7 +110,7 @@ def _enrol(request: HttpRequest, form: AuthenticatorForm) -> HttpResponse:
         return redirect("security:overview")
     else:
         # Shown in this very answer and kept nowhere: the session and the next page never hold a backup code.
-        return _set_up(request, codes)
+        return set_up(request, codes, "security/backup_codes.html")
     return _enrolment(request, form)
 
 
@@ -124,7 +125,11 @@ def remove_authenticator(request: HttpRequest, device_id: int) -> HttpResponse:
         return redirect("security:overview")
     mine = Authenticator.objects.filter(user=signed_in(request), confirmed=True)
     device = get_object_or_404(mine, pk=device_id)
-    return render(request, "security/remove_authenticator.html", {"device": device, "last": mine.count() == 1})
+    return render(
+        request,
+        "security/remove_authenticator.html",
+        {"device": device, "last": not has_strong_factor(request.user, beside=device)},
+    )
 
 
 @never_cache
@@ -153,7 +158,8 @@ def _enrolment(request: HttpRequest, form: AuthenticatorForm) -> HttpResponse:
     return render(request, "security/authenticator.html", context, status=422 if form.errors else 200)
 
 
-def _set_up(request: HttpRequest, codes: list[str]) -> HttpResponse:
+def set_up(request: HttpRequest, codes: list[str], template: str) -> HttpResponse:
+    """A strong factor is there now: its backup codes, and the way on."""
     wanted = request.GET.get("next", "")
     if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         wanted = ""
@@ -164,4 +170,4 @@ def _set_up(request: HttpRequest, codes: list[str]) -> HttpResponse:
         "staff": staff,
         "go_on": f"{reverse('sign_in:staff')}?{urlencode({'next': wanted})}" if staff else wanted,
     }
-    return render(request, "security/backup_codes.html", context)
+    return render(request, template, context)

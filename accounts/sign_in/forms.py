@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
+from accounts.factors.passkey import LONGEST_ANSWER
 from accounts.models import User
 from accounts.phones import parse_phone
 
@@ -19,7 +20,9 @@ class SignInForm(forms.Form):
     name = forms.CharField(
         label=_("E-mail or phone"),
         max_length=LONGEST_NAME,
-        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username webauthn", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )
     password = forms.CharField(
         label=_("Password"),
@@ -27,6 +30,10 @@ class SignInForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+
+class PasskeyForm(forms.Form):
+    credential = forms.CharField(max_length=LONGEST_ANSWER, widget=forms.HiddenInput)  # filled in by passkeys.js
 
 
 class ContactForm(forms.Form):

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.delivery.models import Channel
-from accounts.factors.authenticator import Authenticator
 from accounts.factors.email import Mailbox
 from accounts.factors.notices import tell_owner
 from accounts.factors.registry import all_factors, device_of
@@ -47,7 +46,7 @@ def begin_sign_in(*, asker: Asker, next_path: str) -> Challenge:
     user = asker.user
     if user is None:
         raise ValueError("a sign-in needs a person")
-    purpose = Purpose.STAFF_SIGN_IN if user.is_staff and has_authenticator(user) else Purpose.SIGN_IN
+    purpose = Purpose.STAFF_SIGN_IN if user.is_staff and has_strong_factor(user) else Purpose.SIGN_IN
     digest = context_digest(purpose, {"user": user.pk})
     try:
         return begin(asker=asker, purpose=purpose, digest=digest, next_path=next_path)
@@ -86,8 +85,9 @@ def finish_sign_in(
     return user, grant
 
 
-def has_authenticator(user: User) -> bool:
-    return Authenticator.objects.filter(user=user, confirmed=True).exists()
+def has_strong_factor(user: User) -> bool:
+    """An authenticator, or a passkey whose device checks who holds it: what opens the staff's rooms."""
+    return policy.owns_strong(user, Purpose.STAFF_SIGN_IN)
 
 
 # --- open an account -------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.formats import time_format
@@ -22,8 +22,8 @@ from accounts.models import User
 from accounts.net import client_ip, user_agent_of
 from accounts.security.cookies import set_trust_cookie, trust_cookie
 from accounts.security.trust import keep_trust, use_trust
-from accounts.sign_in import services
-from accounts.sign_in.forms import ContactForm, PasswordForm, SignInForm, SignUpForm
+from accounts.sign_in import passkeys, services
+from accounts.sign_in.forms import ContactForm, PasskeyForm, PasswordForm, SignInForm, SignUpForm
 from accounts.sign_in.passwords import TooManyPasswords, WrongPassword, check_password
 from accounts.stepup import levels, policy, trust_wish
 from accounts.stepup.browser import browser_of
@@ -34,6 +34,7 @@ from accounts.stepup.requests import asker_of
 
 # Where the session keeps the id of the challenge that was begun.
 _SIGN_IN, _SIGN_UP, _RESET = "sign_in_challenge", "sign_up_challenge", "reset_challenge"
+_PASSKEY = "passkey_sign_in"  # what a passkey is to sign, and until when (passkeys.py)
 _LONGEST_PATH = 200  # of Challenge.next_path
 
 
@@ -73,6 +74,54 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @never_cache
+@require_POST
+def passkey_options(request: HttpRequest) -> HttpResponse:
+    """What a passkey is to sign for a sign-in without a password, and for how many seconds that is good."""
+    try:
+        request.session[_PASSKEY], options = passkeys.begin(request.session.get(_PASSKEY), ip=client_ip(request))
+    except passkeys.TooManyPasskeys:
+        return JsonResponse({}, status=429)
+    return JsonResponse(options)
+
+
+@login_not_required
+@never_cache
+@require_POST
+def by_passkey(request: HttpRequest) -> HttpResponse:
+    """Take what a passkey signed, and sign its person in."""
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    form, page, status = SignInForm(), PasskeyForm(request.POST), 422
+    try:
+        if not page.is_valid():
+            raise passkeys.PasskeyRefused
+        user, grant = passkeys.sign_in(
+            begun=request.session.get(_PASSKEY),
+            answer=page.cleaned_data["credential"],
+            browser=browser_of(request),
+            ip=client_ip(request),
+        )
+    except passkeys.PasskeyRefused:
+        words = _("That passkey does not count here, or it took too long. Try again, or use your password.")
+    except passkeys.PasskeyUnverified:
+        words = _(
+            "Your passkey’s device did not check that it is you. Without a password it has to, by its PIN, your finger "
+            "or your face. Set that up on the device, or use your password."
+        )
+    except passkeys.TooManyPasskeys as many:
+        words = _("Too many tries from here. Please wait until %(time)s.") % {
+            "time": time_format(localtime(many.until), "H:i")
+        }
+        status = 429
+    else:
+        del request.session[_PASSKEY]
+        _let_in(request, user, grant)
+        return redirect(_next(request))
+    return _form_page(request, "sign_in/sign_in.html", form, status=status, passkey_refused=words)
+
+
+@login_not_required
+@never_cache
 @require_GET
 def done(request: HttpRequest) -> HttpResponse:
     """Use the proof up and sign the person in."""
@@ -88,9 +137,10 @@ def done(request: HttpRequest) -> HttpResponse:
         return redirect("sign_in:sign_in")
     del request.session[_SIGN_IN]
     _let_in(request, user, grant)
-    if user.is_staff and not services.has_authenticator(user):
+    if user.is_staff and not services.has_strong_factor(user):
         messages.info(
-            request, _("You are signed in. To work in the shop you need an authenticator app: set it up now.")
+            request,
+            _("You are signed in. To work in the shop you need an authenticator app or a passkey: set it up now."),
         )
         return redirect(_with_next("security:authenticator", _next(request, "")))
     response = redirect(_next(request))
@@ -117,11 +167,13 @@ def staff(request: HttpRequest) -> HttpResponse:
         raise Http404
     if levels.has_staff_level(request) and request.user.is_verified():  # type: ignore[attr-defined]
         return redirect(_next(request))
-    enrolled = services.has_authenticator(request.user)
+    enrolled = services.has_strong_factor(request.user)
     if request.method == "POST" and enrolled:
         return _ask_for_proof(request, asker_of(request))
     enrol = _with_next("security:authenticator", _next(request, ""))
-    return render(request, "sign_in/staff.html", {"enrolled": enrolled, "enrol_url": enrol})
+    passkey = _with_next("security:add_passkey", _next(request, ""))
+    context = {"enrolled": enrolled, "enrol_url": enrol, "passkey_url": passkey}
+    return render(request, "sign_in/staff.html", context)
 
 
 @login_not_required

@@ -20,11 +20,12 @@ from django_otp.models import Device
 from accounts import audit, limits
 from accounts.delivery.models import Channel, Message
 from accounts.delivery.services import queue_message
-from accounts.factors.base import Factor, Strength
+from accounts.factors.base import Factor, NotVerified, Strength
 from accounts.factors.notices import tell_owner
+from accounts.factors.passkey import Refused, Signed
 from accounts.factors.registry import factor as factor_of
 from accounts.models import User
-from accounts.stepup import attempts, codes, policy
+from accounts.stepup import attempts, codes, passkeys, policy
 from accounts.stepup.credentials import credentials_of, credentials_under_each_key, has_kept_credentials
 from accounts.stepup.models import Challenge, Grant, Purpose
 from accounts.stepup.wrong_codes import tell_of_wrong_codes
@@ -55,6 +56,10 @@ class WrongCode(Exception):
     def __init__(self, attempts_left: int) -> None:
         super().__init__()
         self.attempts_left = attempts_left
+
+
+class Unverified(WrongCode):
+    """The right passkey, whose device did not check who holds it."""
 
 
 class TooSoon(Exception):
@@ -283,10 +288,11 @@ def choose(
 def answer(
     challenge_id: UUID, *, asker: Asker, purpose: str, digest: bytes, code: str, now: datetime | None = None
 ) -> Grant:
-    """Compare a typed code and, if it is right, pass the challenge and write its grant.
+    """Compare a typed code, or check a passkey's signature; if it is right, pass the challenge and write its grant.
 
     The attempt is paid for before the code is compared, and one more conditional UPDATE decides who passes; of twenty
-    equal posts one wins. Raises NotYours, MalformedCode, ChallengeOver, attempts.FactorResting, WrongCode.
+    equal posts one wins. Raises NotYours, MalformedCode, ChallengeOver, attempts.FactorResting, WrongCode,
+    Unverified.
     """
     now = now or timezone.now()
     challenge = Challenge.objects.select_related("user").filter(pk=challenge_id).first()
@@ -312,15 +318,26 @@ def answer(
         raise
     if used.channel and not _is_derived_code(challenge, typed):
         raise _wrong(challenge, used, asker.ip, now)
+    signed, verified = None, True
     with transaction.atomic():
         won = Challenge.objects.filter(pk=challenge.pk, state=State.LIVE).update(state=State.PASSED, passed_at=now)
-        matched = used.verify(device, typed, now) if won and device and not used.channel else device
+        matched = device
+        if won and not used.typed:
+            try:
+                signed = passkeys.accept(challenge, typed, now)
+            except Refused:
+                pass
+            except NotVerified:
+                verified = False
+            matched = signed.passkey if signed else None
+        elif won and device and not used.channel:
+            matched = used.verify(device, typed, now)
         if won and (used.channel or matched):
             challenge.refresh_from_db()
             if matched and matched.persistent_id != challenge.device_id:
                 challenge.device_id = matched.persistent_id
                 challenge.save(update_fields=["device_id"])
-            strength = Strength(challenge.weakest_sent) if used.channel and challenge.weakest_sent else used.strength
+            strength = _worth(challenge, used, signed)
             grant = Grant.objects.create(
                 challenge=challenge,
                 user=challenge.user,
@@ -333,6 +350,8 @@ def answer(
                 granted_at=now,
                 expires_at=now + policy.rule(purpose, challenge.user).grant_life,
             )
+            if signed:
+                passkeys.keep(grant, signed)
             own_failures = settings.CODE_ATTEMPTS - challenge.attempts_left - 1
             attempts.passed(challenge.subject, counted, own_failures)
             audit.record(
@@ -348,7 +367,8 @@ def answer(
     if not won:
         attempts.not_compared(challenge.subject, counted)
         raise ChallengeOver
-    raise _wrong(challenge, used, asker.ip, now)
+    wrong = _wrong(challenge, used, asker.ip, now)
+    raise wrong if verified else Unverified(wrong.attempts_left)
 
 
 def start_clock(challenge_id: UUID, handed_over_at: datetime) -> None:
@@ -446,7 +466,13 @@ def _is_derived_code(challenge: Challenge, typed: str) -> bool:
     return codes.same(typed, code) and not challenge.decoy and challenge.sends > 0
 
 
-def _wrong(challenge: Challenge, used: Factor, ip: str | None, now: datetime) -> WrongCode | ChallengeOver:
+def _worth(challenge: Challenge, used: Factor, signed: Signed | None) -> Strength:
+    if signed:
+        return passkeys.worth(signed)
+    return Strength(challenge.weakest_sent) if used.channel and challenge.weakest_sent else used.strength
+
+
+def _wrong(challenge: Challenge, used: Factor, ip: str | None, now: datetime) -> WrongCode:
     """Count and record a wrong code, and close the challenge with its last attempt."""
     audit.record(
         audit.Kind.PROOF_FAILED,

@@ -2,6 +2,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.factors.base import Factor
+from accounts.factors.passkey import LONGEST_ANSWER
 
 
 class CodeForm(forms.Form):
@@ -29,3 +30,16 @@ class CodeForm(forms.Form):
         field.widget.attrs.pop("maxlength", None)
         if not factor.digits_only:
             field.widget.attrs |= {"inputmode": "text", "autocomplete": "off"}
+
+
+class PasskeyForm(CodeForm):
+    """What a passkey signed, filled in by passkeys.js."""
+
+    code = forms.CharField(
+        max_length=LONGEST_ANSWER,
+        error_messages={
+            "required": _("Please press the button, and confirm with your passkey."),
+            "max_length": _("Your browser’s answer could not be read. Please try again; no attempt was taken."),
+        },
+        widget=forms.HiddenInput,
+    )

@@ -1,3 +1,4 @@
+import secrets
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,10 @@ class Purpose(models.TextChoices):
 BY_RULE = "rule"  # stands for the factor where a payment was spared the question (sparing.py)
 
 
+def new_nonce() -> bytes:
+    return secrets.token_bytes(32)
+
+
 class Challenge(models.Model):
     """One request for a proof. It belongs to one browser session, one person, one purpose and one digest."""
 
@@ -68,6 +73,8 @@ class Challenge(models.Model):
     factor = models.CharField(_("factor"), max_length=16)
     device_id = models.CharField(max_length=64, blank=True)
     code_key = models.CharField(max_length=16)
+    # Beside what is approved in what a passkey signs (passkeys.py).
+    nonce = models.BinaryField(max_length=32, default=new_nonce)
     # The weakest channel the code went to, which is what a passed challenge is worth.
     weakest_sent = models.PositiveSmallIntegerField(null=True)
 
@@ -204,3 +211,22 @@ class ApprovalRules(models.Model):
 
     def __str__(self) -> str:
         return str(_("what payments are asked for"))
+
+
+class Assertion(models.Model):
+    """What a passkey signed for a grant, and the key it is checked with: `manage.py verify_approval` needs no more."""
+
+    grant = models.OneToOneField(Grant, on_delete=models.CASCADE, related_name="assertion")
+    site = models.CharField(max_length=200)
+    client_data = models.BinaryField()
+    authenticator_data = models.BinaryField()
+    signature = models.BinaryField()
+    public_key = models.BinaryField()
+    algorithm = models.IntegerField()
+
+    class Meta:
+        verbose_name = _("signature")
+        verbose_name_plural = _("signatures")
+
+    def __str__(self) -> str:
+        return f"signature of {self.grant_id}"

@@ -13,6 +13,7 @@ from django_otp.models import Device
 from accounts.delivery import breaker
 from accounts.delivery.providers import provider_for
 from accounts.factors.base import Factor, Strength
+from accounts.factors.passkey import Passkey
 from accounts.factors.registry import all_factors
 from accounts.factors.registry import factor as factor_of
 from accounts.factors.text import Phone
@@ -126,9 +127,20 @@ def rule(purpose: str, user: Any) -> Rule:
     return POLICY[Purpose(purpose), person(user)]
 
 
+def must_verify(purpose: str) -> bool:
+    """Must a passkey's device check who holds it? Only behind a password that was just typed it need not."""
+    return purpose != Purpose.SIGN_IN
+
+
+def owns_strong(user: Any, purpose: str) -> bool:
+    """Has the person an authenticator, or a passkey that is good for this purpose?"""
+    return any(offer.factor.strength >= Strength.AUTHENTICATOR for offer in _fitting(user, purpose))
+
+
 def needed_strength(purpose: str, user: Any) -> Strength:
     stated = rule(purpose, user)
-    best = max((offer.factor.strength for offer in owned(user)), default=stated.least) if user else stated.least
+    having = _fitting(user, purpose) if user else []
+    best = max((offer.factor.strength for offer in having), default=stated.least)
     if stated.least_if_owned and best >= stated.least_if_owned:
         return max(stated.least, stated.least_if_owned)
     return stated.least
@@ -142,7 +154,7 @@ def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None) 
     where there is none.
     """
     least = max(needed_strength(purpose, user), at_least or Strength.EMAIL)
-    fitting = [offer for offer in owned(user) if offer.factor.strength >= least]
+    fitting = [offer for offer in _fitting(user, purpose) if offer.factor.strength >= least]
     allowed = []
     rests = ""
     for offer in fitting:
@@ -177,11 +189,16 @@ def _texts_a_landline(factor: Factor, destination: str) -> bool:
 
 def owned(user: Any) -> list[Offer]:
     """All that this person has, whatever it is good for."""
-    found = []
-    for factor in all_factors():
-        for device in factor.get_devices(user):
-            found.append(Offer(factor, device))
-    return found
+    return [Offer(factor, device) for factor in all_factors() for device in factor.get_devices(user)]
+
+
+def _fitting(user: Any, purpose: str) -> list[Offer]:
+    """Without the passkeys whose device checks nobody, where that is needed."""
+    return [
+        offer
+        for offer in owned(user)
+        if not (isinstance(offer.device, Passkey) and must_verify(purpose) and not offer.device.user_verified)
+    ]
 
 
 def _rests(offer: Offer, user: Any, purpose: str, now: datetime) -> str:

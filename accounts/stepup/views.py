@@ -20,7 +20,7 @@ from accounts.factors.base import Factor
 from accounts.factors.registry import factor as factor_of
 from accounts.net import client_ip
 from accounts.phones import mask
-from accounts.stepup import attempts, levels, policy, rules, trust_wish
+from accounts.stepup import attempts, levels, passkeys, policy, rules, trust_wish
 from accounts.stepup.browser import browser_of
 from accounts.stepup.challenges import (
     Asker,
@@ -29,6 +29,7 @@ from accounts.stepup.challenges import (
     NoMoreSends,
     NotYours,
     TooSoon,
+    Unverified,
     WrongCode,
     answer,
     begin,
@@ -37,7 +38,7 @@ from accounts.stepup.challenges import (
     send,
 )
 from accounts.stepup.credentials import has_kept_credentials
-from accounts.stepup.forms import CodeForm
+from accounts.stepup.forms import CodeForm, PasskeyForm
 from accounts.stepup.models import Challenge, Purpose
 
 
@@ -69,7 +70,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     if request.method == "GET":
         return _page(request, found, CodeForm())
     trust_wish.note(request, found)
-    form = CodeForm(request.POST)
+    form = CodeForm(request.POST) if factor_of(found.factor).typed else PasskeyForm(request.POST)
     if not form.is_valid():
         return _page(request, found, form, status=422)
     try:
@@ -104,15 +105,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
         found.refresh_from_db()
         if not wrong.attempts_left:
             return _page(request, found, CodeForm(), status=410, over=True)
-        form.add_error(
-            "code",
-            ngettext(
-                "That is not the code. You can try %(left)d more time.",
-                "That is not the code. You can try %(left)d more times.",
-                wrong.attempts_left,
-            )
-            % {"left": wrong.attempts_left},
-        )
+        form.add_error("code", _what_was_wrong(found, wrong))
     else:
         # A new e-mail or phone is not the person's yet, so to have it proves nothing about the session.
         own = request.user.is_authenticated and request.user.pk == grant.user_id
@@ -230,8 +223,32 @@ def _page(
         "may_trust": trust_wish.may_wish(found),
         "trust_wished": trust_wish.wished(request, found),
     } | _sending_context(found)
+    if not over and not context["factor"].typed:
+        context["passkey_options"] = passkeys.options_for(found)
     form.describe_for(context["factor"])
     return render(request, "stepup/challenge.html", context, status=410 if over and status == 200 else status)
+
+
+def _what_was_wrong(found: Challenge, wrong: WrongCode) -> str:
+    left = wrong.attempts_left
+    if isinstance(wrong, Unverified):
+        return _(
+            "Your passkey’s device did not check that it is you. For this it has to, by its PIN, your finger or your "
+            "face. Set that up on the device, or use another way."
+        )
+    if not factor_of(found.factor).typed:
+        words = ngettext(
+            "That passkey does not count here. You can try %(left)d more time.",
+            "That passkey does not count here. You can try %(left)d more times.",
+            left,
+        )
+    else:
+        words = ngettext(
+            "That is not the code. You can try %(left)d more time.",
+            "That is not the code. You can try %(left)d more times.",
+            left,
+        )
+    return words % {"left": left}
 
 
 def _alternatives(found: Challenge) -> list[dict[str, Any]]:
