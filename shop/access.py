@@ -84,7 +84,7 @@ ACCESS: dict[str, Access] = {
     "security:overview": PERSON,
     "security:authenticator": PERSON.asks_for(Purpose.MANAGE_FACTORS),
     "security:remove_authenticator": PERSON.with_proof(Purpose.MANAGE_FACTORS),
-    "security:add_passkey": PERSON.with_proof(Purpose.MANAGE_FACTORS),
+    "security:add_passkey": PERSON.asks_for(Purpose.MANAGE_FACTORS),
     "security:remove_passkey": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "security:backup_codes": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "messages:list": PERSON,

@@ -54,7 +54,7 @@ class SoftwareAuthenticator:
         # {"fmt": "none", "attStmt": {}, "authData": bytes}
         made = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58" + bytes([len(auth_data)]) + auth_data
         response = {
-            "clientDataJSON": text(self._client_data("webauthn.create", asked["challenge"])),
+            "clientDataJSON": text(self._client_data("webauthn.create", challenge=asked["challenge"])),
             "attestationObject": text(made),
             "transports": ["internal", "hybrid"],
         }
@@ -66,7 +66,7 @@ class SoftwareAuthenticator:
         if self.counts:
             self.count += 1
         auth_data = self._auth_data(0)
-        said = self._client_data("webauthn.get", asked["challenge"], **client_data)
+        said = self._client_data("webauthn.get", **{"challenge": asked["challenge"]} | client_data)
         signature = self.key.sign(auth_data + hashlib.sha256(said).digest(), ec.ECDSA(hashes.SHA256()))
         response = {
             "clientDataJSON": text(said),
@@ -81,8 +81,8 @@ class SoftwareAuthenticator:
         flags = UP | more | (UV if self.verifies else 0) | (BE | BS if self.synced else 0)
         return hashlib.sha256(self.rp_id.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
 
-    def _client_data(self, kind: str, challenge: str, **more: Any) -> bytes:
-        said = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False}
+    def _client_data(self, kind: str, **more: Any) -> bytes:
+        said = {"type": kind, "origin": self.origin, "crossOrigin": False}
         return json.dumps(said | more).encode()
 
     def _answer(self, response: dict[str, Any]) -> str:

@@ -130,6 +130,15 @@ def registration_options(user: Any, asked: bytes) -> str:
     )
 
 
+def made_id(answer: str) -> str | None:
+    """By which of our rows one would know the passkey in a browser's answer; None where it can't be read."""
+    try:
+        credential = _strictly(lambda: parse_registration_credential_json(answer))
+    except Refused:
+        return None
+    return Passkey.get_credential_id_sha256(credential.raw_id)
+
+
 def register(user: Any, answer: str, *, asked: bytes, name: str) -> Passkey:
     """Keep the passkey that a browser made. Raises Refused, AlreadyThere."""
     credential = _strictly(lambda: parse_registration_credential_json(answer))

@@ -45,3 +45,7 @@ class PasskeyForm(forms.Form):
         widget=forms.HiddenInput,
         error_messages={"required": _("Please press the button, and confirm on your device.")},
     )
+
+    def made(self) -> str:
+        """What the browser made."""
+        return str(getattr(self, "cleaned_data", {}).get("credential", ""))

@@ -30,11 +30,20 @@ _LIFE = timedelta(minutes=15)
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@step_up(Purpose.MANAGE_FACTORS)
 def add(request: HttpRequest) -> HttpResponse:
     """Ask the browser to make a passkey, and take its public half."""
-    user = signed_in(request)
     form = PasskeyForm(request.POST if request.method == "POST" else None)
+    form.is_valid()
+    if passkeys.is_set_up(user=signed_in(request), answer=form.made()):
+        # The same form once more: with a passkey, its owner would first be asked for a stronger proof.
+        messages.info(request, _("This passkey is set up."))
+        return redirect("security:overview")
+    return _add(request, form)
+
+
+@step_up(Purpose.MANAGE_FACTORS)
+def _add(request: HttpRequest, form: PasskeyForm) -> HttpResponse:
+    user = signed_in(request)
     try:
         passkeys.check_room(user)
         if not form.is_valid():

@@ -34,6 +34,12 @@ def check_room(user: User) -> None:
         raise TooMany
 
 
+def is_set_up(*, user: User, answer: str) -> bool:
+    """Is what the browser made one of the person's passkeys already?"""
+    made = passkeys.made_id(answer)
+    return made is not None and passkeys_of(user).filter(credential_id_sha256=made).exists()
+
+
 def add_passkey(*, user: User, answer: str, asked: bytes, name: str, ip: str | None = None) -> list[str]:
     """Keep the passkey that the browser made; ten backup codes with the first strong factor, else an empty list.
 
