@@ -18,11 +18,14 @@ from accounts.factors.email import Mailbox
 from accounts.factors.registry import all_factors
 from accounts.factors.text import Phone
 from accounts.models import User
+from accounts.stepup import passkeys
 from accounts.stepup.models import Purpose
 from accounts.stepup.policy import POLICY, Person
 from tests.accounts.sign_in.steps import app_code
 from tests.codes import code_of
+from tests.passkeys import passkey_of
 from tests.people import PASSWORD
+from tests.software_authenticator import SoftwareAuthenticator
 
 _numbers = count(1)
 
@@ -48,6 +51,17 @@ def _backup_code_again(user: User) -> str:
     return _papers[user.pk]
 
 
+_keys: dict[int, SoftwareAuthenticator] = {}  # a passkey of each person
+
+
+def _passkey(user: User) -> None:
+    _keys[user.pk] = passkey_of(user)
+
+
+def _signed(challenge: Any) -> str:
+    return _keys[challenge.user_id].sign(passkeys.options_for(challenge))
+
+
 # How a person gets each factor. A call and a text are one phone.
 GIVE: dict[str, Callable[[User], Any]] = {
     "email": lambda user: Mailbox.objects.create(user=user, address=user.email),
@@ -55,16 +69,18 @@ GIVE: dict[str, Callable[[User], Any]] = {
     "call": _phone,
     "authenticator": lambda user: Authenticator.objects.create(user=user, name="app"),
     "backup_code": _backup_codes,
+    "passkey": _passkey,
 }
 COMES_WITH = {"text": {"call"}, "call": {"text"}}
 
-# What a person types for each factor; `code_of` is the code that was sent.
+# What a person types for each factor, or a passkey signs; `code_of` is the code that was sent.
 PROVE: dict[str, Callable[[Any, datetime], str]] = {
     "email": lambda challenge, now: code_of(challenge),
     "text": lambda challenge, now: code_of(challenge),
     "call": lambda challenge, now: code_of(challenge),
     "authenticator": lambda challenge, now: app_code(challenge.user, now),
     "backup_code": lambda challenge, now: _backup_code_again(challenge.user),
+    "passkey": lambda challenge, now: _signed(challenge),
 }
 
 FACTORS = tuple(GIVE)

@@ -29,7 +29,7 @@ JSON = {"Accept": "application/json", "X-Requested-With": "XMLHttpRequest"}
 HTMX = {"HX-Request": "true"}
 
 # Pages that ask by themselves, and before anything else, as @step_up does.
-ASKS_FIRST = {"security:authenticator"}
+ASKS_FIRST = {"security:authenticator", "security:add_passkey"}
 
 
 def urls_of(who: Who) -> dict[str, str]:
