@@ -301,6 +301,7 @@ def _write_order(quote: Quote, cart: Cart, asker: Asker, device: str, grant: Gra
         currency=settings.CURRENCY,
         grant=grant,
         context_digest=quote.digest,
+        approved_context=quote.context,
         approved_at=grant.granted_at,
         approved_by=grant.factor,
         placed_at=now,

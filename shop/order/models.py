@@ -52,6 +52,8 @@ class Order(models.Model):
     # The approval: which grant, over which digest, by which factor, when.
     grant = models.OneToOneField("stepup.Grant", on_delete=models.PROTECT, related_name="order", editable=False)
     context_digest = models.BinaryField(max_length=32, editable=False)
+    # All that was approved, as it was digested (checkout/quote.py): verify_approval compares the order with it.
+    approved_context = models.JSONField(default=dict, editable=False)
     approved_at = models.DateTimeField(_("approved"))
     approved_by = models.CharField(_("approved with"), max_length=16)
 
