@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
 
@@ -36,7 +37,7 @@ class SoftwareAuthenticator:
         synced: bool = False,
     ) -> None:
         self.origin, self.rp_id, self.verifies, self.counts, self.synced = origin, rp_id, verifies, counts, synced
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey = ec.generate_private_key(ec.SECP256R1())
         self.id = secrets.token_bytes(16)
         self.user_handle = b""
         self.count = 0
@@ -67,7 +68,7 @@ class SoftwareAuthenticator:
             self.count += 1
         auth_data = self._auth_data(0)
         said = self._client_data("webauthn.get", **{"challenge": asked["challenge"]} | client_data)
-        signature = self.key.sign(auth_data + hashlib.sha256(said).digest(), ec.ECDSA(hashes.SHA256()))
+        signature = self._signature(auth_data + hashlib.sha256(said).digest())
         response = {
             "clientDataJSON": text(said),
             "authenticatorData": text(auth_data),
@@ -76,6 +77,11 @@ class SoftwareAuthenticator:
         if named:
             response["userHandle"] = text(self.user_handle)
         return self._answer(response)
+
+    def _signature(self, over: bytes) -> bytes:
+        if isinstance(self.key, Ed25519PrivateKey):  # as a browser's passkey may be
+            return self.key.sign(over)
+        return self.key.sign(over, ec.ECDSA(hashes.SHA256()))
 
     def _auth_data(self, more: int) -> bytes:
         flags = UP | more | (UV if self.verifies else 0) | (BE | BS if self.synced else 0)

@@ -37,10 +37,10 @@ def what_proves(order: Order) -> str:
     if order.approved_by == BY_RULE:
         return "Nobody was asked: the shop's rules spared it. The records agree with each other, and prove no consent."
     if order.approved_by == "passkey":
-        key = bytes(order.grant.assertion.public_key)
-        since = passkeys.registered_at(order.user, key)
+        signed = order.grant.assertion
+        since = passkeys.registered_at(order.user, bytes(signed.public_key))
         return (
-            f"Proven: a passkey that was added on {since:%d %B %Y} signed exactly this purchase, on {order.grant.assertion.site}, "
+            f"Proven: a passkey that was added on {since:%d %B %Y} signed exactly this purchase, on {signed.site}, "
             "after its device had checked who held it. The shop has no part of the key that signs."
         )
     return (
