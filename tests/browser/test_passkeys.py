@@ -86,7 +86,8 @@ def come(
         context = new_context()
         if not offers:
             context.add_init_script(
-                "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false"
+                "if (window.PublicKeyCredential)"
+                " PublicKeyCredential.isConditionalMediationAvailable = async () => false"
             )
         visitor = Visitor(context.new_page(), js=True, url=shop.url, inbox=inbox)
         return visitor, Device(visitor.page, **how)
