@@ -61,6 +61,9 @@ def _shopper(visitor: Visitor, inbox: Inbox) -> Iterator[Stop]:
     visitor.is_told("Welcome!")
     yield "signed in", page
 
+    visitor.go("/account/security/passkeys/")
+    visitor.title("Add a passkey")
+    yield "passkey", page
     visitor.go("/account/security/authenticator/")
     visitor.title("Set up an authenticator app")
     yield "authenticator", page
