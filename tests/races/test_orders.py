@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.stepup import policy
 from accounts.stepup.browser import browser_of
-from accounts.stepup.challenges import Asker
+from accounts.stepup.challenges import Asker, credentials_of
 from accounts.stepup.models import Challenge, Grant, Purpose
 from shop.cart.models import Cart, CartLine
 from shop.checkout import services
@@ -62,6 +62,7 @@ def grant_for(asker, digest):
     challenge = Challenge.objects.create(
         user=asker.user, browser=asker.browser, purpose=Purpose.PAY, context_digest=digest, next_path="/",
         factor="email", code_key="", attempts_left=1, expires_at=now, state=Challenge.State.PASSED,
+        credentials=credentials_of(asker.user),
     )  # fmt: skip
     return Grant.objects.create(
         challenge=challenge, user=asker.user, browser=asker.browser, purpose=Purpose.PAY, context_digest=digest,
