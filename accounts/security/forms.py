@@ -23,6 +23,7 @@ class AuthenticatorForm(forms.Form):
                 "inputmode": "numeric",
                 "spellcheck": "false",
                 "enterkeyhint": "done",
+                "data-code": "6",  # the sixth digit sends the form, so the name stands above it
             }
         ),
     )

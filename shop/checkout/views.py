@@ -14,12 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.factors.registry import has_strong_factor
 from accounts.models import Address
 from accounts.stepup import policy
 from accounts.stepup.challenges import Asker, ChallengeOver
 from accounts.stepup.models import Challenge
 from accounts.stepup.requests import asker_of, signed_in
 from shop.cart.services import cart_of, owned_by
+from shop.checkout.delivery import cheapest
 from shop.checkout.device import device_of, keep_device, name_device
 from shop.checkout.forms import AddressForm, CardForm, DeliveryForm, method_choices
 from shop.checkout.models import Checkout
@@ -66,12 +68,13 @@ def address(request: HttpRequest) -> HttpResponse:
     form = AddressForm(request.POST, instance=checkout, guest=guest)
     if not form.is_valid():
         return _step(request, "address", quote, form=form, status=422)
+    checkout.delivery_method = checkout.delivery_method or cheapest(quote.subtotal).code
     form.save()
     if not guest:
         Address.objects.get_or_create(
             user=signed_in(request), **{field: form.cleaned_data[field] for field in ADDRESS_FIELDS}
         )
-    return redirect("checkout:delivery" if not checkout.delivery_method else "checkout:review")
+    return redirect("checkout:review")
 
 
 @login_not_required
@@ -101,7 +104,8 @@ def review(request: HttpRequest) -> HttpResponse:
         return _empty(request)
     if not quote.checkout.line1 or quote.delivery_fee is None:
         return redirect("checkout:start")
-    return _step(request, "review", quote, changes=quote.changes_since_approval())
+    could_enrol = request.user.is_authenticated and not has_strong_factor(request.user)
+    return _step(request, "review", quote, changes=quote.changes_since_approval(), could_enrol=could_enrol)
 
 
 @login_not_required

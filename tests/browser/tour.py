@@ -85,10 +85,12 @@ def _shopper(visitor: Visitor, inbox: Inbox) -> Iterator[Stop]:
     visitor.title("Where to?")
     yield "address", page
     visitor.fill(name="", line1="", postcode="", city="")
-    visitor.button("On to delivery").click()
+    visitor.button("On to the review").click()
     yield "address with errors", page
     visitor.fill(name="Lena Blick", line1="Ackerstraße 3", postcode="10115", city="Berlin", phone="+49 1512 3400000")
-    visitor.button("On to delivery").click()
+    visitor.button("On to the review").click()
+    visitor.title("Is everything right?")
+    visitor.link("Change the delivery").click()
     visitor.title("How shall we deliver?")
     yield "delivery", page
     visitor.button("On to the review").click()
