@@ -32,8 +32,3 @@ def has_strong_factor(user: Any, beside: Device | None = None) -> bool:
 
 def has_factor_beside_email(user: Any) -> bool:
     return any(device_of(user, each.code) for each in all_factors() if each.code != "email")
-
-
-def has_strong_factor(user: Any) -> bool:
-    """One whose code needs no message: an authenticator, or what is stronger."""
-    return any(device_of(user, each.code) for each in all_factors() if each.strength >= Strength.AUTHENTICATOR)
