@@ -58,10 +58,11 @@ def change(request: HttpRequest, field: Field) -> HttpResponse:
 def prove(request: HttpRequest, field: Field) -> HttpResponse:
     """The change is proven: send a code to the new address."""
     confirmed_at = reverse(f"security:confirm_{field.name}")
+    asker, new = asker_of(request), _new(request, field)
+    if contacts.is_proven(asker=asker, field=field, new=new):
+        return redirect(confirmed_at)  # the back button
     try:
-        challenge = contacts.begin_proof_of_new(
-            asker=asker_of(request), field=field, new=_new(request, field), next_path=confirmed_at
-        )
+        challenge = contacts.begin_proof_of_new(asker=asker, field=field, new=new, next_path=confirmed_at)
     except NoGrant:
         return _start_again(request, field)
     except ChallengeOver:

@@ -12,7 +12,10 @@ from accounts.delivery.models import Message
 from accounts.factors.notices import tell_owner
 from accounts.factors.registry import all_factors
 from accounts.models import Address, SecurityEvent, User
+from accounts.security.devices import device_name
 from accounts.security.events import describe
+from accounts.security.sessions import sessions_of
+from accounts.security.trust import trusted_browsers_of
 from accounts.stepup import grants
 from accounts.stepup.digest import own_digest
 from accounts.stepup.models import Purpose
@@ -83,8 +86,22 @@ def _messages(user: User) -> list[dict[str, Any]]:
     ]
 
 
+def _sessions(user: User) -> list[dict[str, Any]]:
+    return [
+        {"device": device_name(session.user_agent), "address": session.ip, "last_used_at": session.last_used_at}
+        for session in sessions_of(user)
+    ]
+
+
+def _trusted_browsers(user: User) -> list[dict[str, Any]]:
+    told = ("device", "ip", "last_used_at", "expires_at")
+    return [{name: browser[name] for name in told} for browser in trusted_browsers_of(user)]
+
+
 register_export("person", _person)
 register_export("addresses", _addresses)
 register_export("ways_to_prove_it", _factors)
+register_export("sessions", _sessions)
+register_export("trusted_browsers", _trusted_browsers)
 register_export("security_events", _events)
 register_export("messages", _messages)

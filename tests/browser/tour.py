@@ -67,7 +67,7 @@ def _shopper(visitor: Visitor, inbox: Inbox) -> Iterator[Stop]:
     visitor.go("/account/security/authenticator/")
     visitor.title("Set up an authenticator app")
     yield "authenticator", page
-    visitor.confirm_app()
+    app, _, _ = visitor.confirm_app()
     yield "backup codes", page
     visitor.link("I have kept them, go on").click()
     visitor.title("Account security")
@@ -119,11 +119,37 @@ def _shopper(visitor: Visitor, inbox: Inbox) -> Iterator[Stop]:
     yield "order", page
     visitor.go("/orders/")
     yield "orders", page
+    yield from _changes(visitor, app)
     visitor.go("/account/messages/")
     yield "messages", page
     visitor.go("/demo/inbox/")
     page.get_by_role("main").get_by_role("link", name=re.compile("code to pay", re.I)).first.click()
     yield "demo inbox", page
+
+
+def _changes(visitor: Visitor, app: App) -> Iterator[Stop]:
+    page = visitor.page
+    visitor.link(re.compile("^[A-Z0-9]{8}$")).first.click()
+    visitor.link("Payment details").click()
+    visitor.type_code(app.code())
+    visitor.title(re.compile("^Payment of order"))
+    yield "payment details", page
+    visitor.link("Statement to print").click()
+    visitor.title(re.compile("^Statement of order"))
+    yield "statement", page
+    for name, path in {
+        "addresses": "/account/addresses/",
+        "address form": "/account/addresses/add/",
+        "change e-mail": "/account/security/email/",
+        "add phone": "/account/security/phone/",
+        "nothing to undo": "/account/security/email/undo/x/",
+    }.items():
+        visitor.go(path)
+        yield name, page
+    visitor.go("/account/security/data/")
+    visitor.type_code(app.code())
+    visitor.title("Download your data")
+    yield "download data", page
 
 
 def _staff(staff: Visitor, app_of: Callable[[str], App]) -> Iterator[Stop]:

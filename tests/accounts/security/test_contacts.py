@@ -255,7 +255,8 @@ def test_who_is_not_signed_in_is_led_to_the_sign_in(client, db):
 
 def test_a_double_tap_says_that_it_is_done(ada_client, ada):
     prove_both(ada_client, ada)
-    ask(ada_client)  # the same form once more, by the back button, asks for nothing more
+    ask(ada_client)  # the same form once more, by the back button, asks for nothing more and sends nothing
+    assert ada_client.get(reverse("security:prove_email")).url == reverse("security:confirm_email")
     for _ in range(2):
         assert confirm(ada_client).url == OVERVIEW
     assert SecurityEvent.objects.filter(kind=Kind.EMAIL_CHANGED).count() == 1
