@@ -68,7 +68,7 @@ def finish_sign_in(
     """
     now = now or timezone.now()
     with transaction.atomic():
-        user = User.objects.filter(challenges=begun, is_active=True, locked_at=None).first()
+        user = User.objects.filter(challenges=begun, is_active=True).first()
         if user is None or not has_kept_credentials(begun, user) or now - begun.requested_at > SIGN_IN_LIFE:
             raise SignInOver
         grant = grants.use(

@@ -55,12 +55,12 @@ def test_it_locks_signs_everybody_out_and_leads_to_a_new_password(client, ben, e
     for browser in (client, thief):
         sign_in(browser, ben)
     page = lock(client, event, follow=True)
+    assert not Session.objects.filter(user=ben).exists()
     assert page.redirect_chain[-1][0] == reverse("sign_in:reset")
     assert "Your account is locked" in page.text
     ben.refresh_from_db()
     assert ben.locked_at
     assert not is_signed_in(client) and thief.get(URL).status_code == 302
-    assert not Session.objects.filter(user=ben).exists()
     said = SecurityEvent.objects.get(kind=Kind.ACCOUNT_LOCKED, user=ben)
     assert said.detail == {"about": event.pk, "was": "password_refused"}
 

@@ -66,6 +66,13 @@ def trusted(client, ben):
     return client
 
 
+def copy_of(client):
+    """A new session in the same browser."""
+    fresh = Client()
+    fresh.cookies["trusted"] = client.cookies["trusted"].value
+    return fresh
+
+
 def asks_for_a_code(client, user, password=PASSWORD):
     reply = type_password(client, user.email, password)
     return not is_signed_in(client) and "/account/challenge/" in reply.url
@@ -175,8 +182,7 @@ def test_elsewhere_a_code_is_asked_for(trusted, ben):
 def test_a_wrong_password_and_an_unknown_name_look_the_same_in_a_trusted_browser(client, trusted, ben):
     answers = []
     for name in ("ben@example.org", "nobody@example.org"):
-        browser = Client()
-        browser.cookies["trusted"] = trusted.cookies["trusted"].value
+        browser = copy_of(trusted)
         answers.append(type_password(browser, name, "no"))
         assert not is_signed_in(browser)
     for answered in answers:
@@ -188,12 +194,12 @@ def test_a_wrong_password_and_an_unknown_name_look_the_same_in_a_trusted_browser
 
 
 def test_the_session_key_changes(trusted, ben):
-    session = trusted.session
+    browser = copy_of(trusted)
+    session = browser.session
     session["kept"] = 1
     session.save()
-    key = session.session_key
-    type_password(trusted, "ben@example.org")
-    assert trusted.session.session_key != key
+    type_password(browser, "ben@example.org")
+    assert browser.session["kept"] == 1 and browser.session.session_key != session.session_key
 
 
 def test_another_persons_browser_trusts_nobody_else(trusted, mallory):
@@ -201,8 +207,7 @@ def test_another_persons_browser_trusts_nobody_else(trusted, mallory):
 
 
 def test_a_token_is_used_once_and_a_copy_of_it_spares_nobody_the_code(trusted, ben):
-    thief = Client()
-    thief.cookies["trusted"] = trusted.cookies["trusted"].value
+    thief = copy_of(trusted)
     type_password(trusted, "ben@example.org")
     assert thief.cookies["trusted"].value != trusted.cookies["trusted"].value
     assert asks_for_a_code(thief, ben)
@@ -212,8 +217,7 @@ def test_a_token_is_used_once_and_a_copy_of_it_spares_nobody_the_code(trusted, b
 
 
 def test_a_code_gives_the_honest_browser_its_trust_back_and_shuts_the_thief_out(trusted, ben):
-    thief = Client()
-    thief.cookies["trusted"] = trusted.cookies["trusted"].value
+    thief = copy_of(trusted)
     type_password(thief, "ben@example.org")  # knows the password too, and was faster
     assert is_signed_in(thief)
     assert asks_for_a_code(trusted, ben)
@@ -268,6 +272,13 @@ def test_odd_cookies_are_no_trust_and_no_error(client, ben, value):
     assert client.get(URL).status_code == 200
 
 
+@pytest.mark.parametrize("token", ["\ud800" * 43, "é" * 43, "A" * 44, "A" * 43 + "\n"])
+def test_what_can_be_no_token_is_not_looked_up(ben, token, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert trust.use_trust(user=ben, token=token) is None
+        assert trust.keep_trust(user=ben, token=token, wished=False) is None
+
+
 def test_a_sign_in_without_our_cookie_pays_no_query_for_trust(ben, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert trust.use_trust(user=ben, token="") is None
@@ -289,11 +300,12 @@ def test_it_is_less_than_any_proof(trusted, ben, rf):
 
 
 def test_an_older_level_does_not_come_back_with_it(trusted, ben):
-    session = trusted.session
+    browser = copy_of(trusted)
+    session = browser.session
     session["level"] = {"strength": 3, "factor": "authenticator", "at": timezone.now().isoformat()}
     session.save()
-    type_password(trusted, "ben@example.org")
-    assert is_signed_in(trusted) and "level" not in trusted.session
+    type_password(browser, "ben@example.org")
+    assert is_signed_in(browser) and "level" not in browser.session
 
 
 @pytest.mark.parametrize("name", ["security:authenticator", "security:backup_codes"])
