@@ -80,7 +80,14 @@ ACCESS: dict[str, Access] = {
     "sign_in:sign_up_done": BROWSER.asks_for(Purpose.SIGN_UP),
     "sign_in:reset": ANYBODY,
     "sign_in:reset_password": BROWSER.asks_for(Purpose.RESET_PASSWORD),
+    # Getting an account back
+    "sign_in:recovery": ANYBODY,
+    "sign_in:recovery_opened": BROWSER.asks_for(Purpose.RECOVER),
+    "sign_in:cancel_recovery": ANYBODY,  # whoever has the link of the notice; it cancels and does nothing else
+    "sign_in:recovery_finish": ANYBODY,
+    "sign_in:recovery_password": BROWSER.asks_for(Purpose.RECOVER),
     # The account
+    "security:cancel_recovery": PERSON,  # a veto asks for no proof: it only keeps things as they are
     "security:overview": PERSON,
     "security:authenticator": PERSON.asks_for(Purpose.MANAGE_FACTORS),
     "security:remove_authenticator": PERSON.with_proof(Purpose.MANAGE_FACTORS),
@@ -114,6 +121,10 @@ ACCESS: dict[str, Access] = {
     "support:person": STAFF,
     "support:guest": STAFF,
     "support:resend": STAFF,
+    "support:recoveries": STAFF,
+    "support:recovery": STAFF,
+    "support:confirm_recovery": STAFF.asks_for(Purpose.CONFIRM_RECOVERY),
+    "support:refuse_recovery": STAFF,
     "admin:*": STAFF,
     "admin:stepup_approvalrules_changelist": STAFF.asks_for(Purpose.CHANGE_POLICY),
     "admin:stepup_approvalrules_change": STAFF.asks_for(Purpose.CHANGE_POLICY),

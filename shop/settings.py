@@ -204,6 +204,8 @@ CELERY_BEAT_SCHEDULE = {
     "seal-security-events": {"task": "accounts.tasks.seal_events", "schedule": 60.0, "options": {"expires": 60}},
     "clear-trusted-browsers": {
         "task": "accounts.security.tasks.clear_trusted_browsers", "schedule": crontab(minute="27", hour="3")},
+    "advance-recoveries": {
+        "task": "accounts.security.tasks.advance_recoveries", "schedule": 60.0, "options": {"expires": 60}},
     "clear-sessions": {"task": "accounts.tasks.clear_sessions", "schedule": crontab(minute="17", hour="3")},
 }  # fmt: skip
 

@@ -50,6 +50,8 @@ class Message(models.Model):
         EXPLANATION = "explanation", _("explanation in place of a code")
         NOTICE = "notice", _("security notice")
         ORDER = "order", _("order confirmation")
+        RECOVERY = "recovery", _("recovery of an account")
+        NAMES = "names", _("answer about a forgotten sign-in name")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)

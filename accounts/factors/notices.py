@@ -42,12 +42,12 @@ SENTENCES = {
     Kind.TRUST_ENDED: gettext_lazy("The trust in your browsers ended: at sign-in, a code is asked for again."),
     Kind.SESSIONS_ENDED: gettext_lazy("Your account was signed out in other browsers."),
     Kind.RECOVERY_OPENED: gettext_lazy(
-        "A recovery of your account was asked for. It can be cancelled until it is carried out."
+        "A recovery of your account was asked for. In three days it takes effect, unless you cancel it."
     ),
     Kind.RECOVERY_CANCELLED: gettext_lazy("The recovery of your account was cancelled."),
     Kind.RECOVERY_CONFIRMED: gettext_lazy("Our staff confirmed the recovery of your account."),
     Kind.RECOVERY_DONE: gettext_lazy(
-        "Your account was recovered: it has a new password and new ways to prove it is you."
+        "Your account was recovered: it has a new password, and none of the earlier ways leads into it."
     ),
 }
 # What needs no notice: the owner did it a moment ago with a code, hears of it by other means, or it changes nothing.

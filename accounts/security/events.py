@@ -46,6 +46,8 @@ def describe(event: SecurityEvent) -> str:
             return _("A browser is no longer trusted: %(device)s.") % {"device": event.detail["device"]}
         case Kind.TRUST_ENDED:
             return _("No browser is trusted any more.")
+        case Kind.RECOVERY_OPENED if said["to"]:
+            return _("A recovery of your account was asked for, under the new contact %(to)s.") % said
         case Kind.SUPPORT_LOOKED_UP:
             return _("Our support looked at your account.")
         case Kind.ORDER_APPROVED if event.detail.get("order"):

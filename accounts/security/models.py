@@ -1,4 +1,4 @@
-"""Where a person is signed in, and in which browsers no code is asked for at sign-in."""
+"""Where a person is signed in, in which browsers no code is asked for, and who wants a lost account back."""
 
 import uuid
 
@@ -7,6 +7,9 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.phones import mask
 
 
 class Session(AbstractBaseSession):
@@ -56,3 +59,71 @@ class TrustedBrowser(models.Model):
 
     def __str__(self) -> str:
         return f"trusted browser {self.pk}"
+
+
+class Recovery(models.Model):
+    """One wish to get an account back whose factors are all lost. It waits, is confirmed by staff, and is used once."""
+
+    class State(models.TextChoices):
+        OPEN = "open", pgettext_lazy("a recovery", "open")
+        CANCELLED = "cancelled", _("cancelled by the owner")
+        REFUSED = "refused", _("refused by staff")
+        DONE = "done", pgettext_lazy("a recovery", "done")
+        EXPIRED = "expired", _("not used in time")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Nobody's where the name is of no account that may be recovered: a stranger sees no difference.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="recoveries")
+    # Where the person can be reached now, proven when it was opened: an e-mail address, or a number in E.164.
+    contact = models.CharField(_("new contact"), max_length=254)
+    language = models.CharField(max_length=12, default="en")
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.OPEN)
+    confirmations = models.PositiveSmallIntegerField(_("confirmations"), default=0)
+    opened_at = models.DateTimeField(_("opened"), default=timezone.now)
+    effective_at = models.DateTimeField(_("not before"))
+    expires_at = models.DateTimeField(_("not after"))
+    told_at = models.DateTimeField(null=True)
+    announced_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("recovery")
+        verbose_name_plural = _("recoveries")
+        constraints = [
+            models.UniqueConstraint(
+                name="recovery_one_open_a_user", fields=["user"], condition=models.Q(state="open", user__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="recovery_done_was_confirmed",
+                condition=~models.Q(state="done") | models.Q(confirmations__gte=2, user__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="recovery_done_was_late_enough",
+                condition=~models.Q(state="done") | models.Q(ended_at__gte=models.F("effective_at")),
+            ),
+        ]
+        indexes = [models.Index(fields=["contact"], condition=models.Q(state="open"), name="recovery_open")]
+
+    def __str__(self) -> str:
+        return f"recovery {self.pk}"
+
+    @property
+    def masked_contact(self) -> str:
+        return mask(self.contact)
+
+
+class Confirmation(models.Model):
+    """A member of staff has identified the person, and says how."""
+
+    recovery = models.ForeignKey(Recovery, on_delete=models.CASCADE, related_name="confirmed_by")
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(_("how the person was identified"), max_length=500)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("confirmation")
+        verbose_name_plural = _("confirmations")
+        constraints = [models.UniqueConstraint(name="confirmation_once_a_person", fields=["recovery", "staff"])]
+
+    def __str__(self) -> str:
+        return f"confirmation {self.pk}"

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.security import account_views, browser_views, contact_views, passkey_views, views
+from accounts.security import account_views, browser_views, contact_views, passkey_views, recovery_views, views
 from accounts.security.contacts import EMAIL, PHONE
 
 app_name = "security"
@@ -25,4 +25,5 @@ urlpatterns = [
     path("phone/confirm/", contact_views.confirm, {"field": PHONE}, name="confirm_phone"),
     path("data/", account_views.export_data, name="export_data"),
     path("close/", account_views.close_account, name="close_account"),
+    path("recovery/cancel/", recovery_views.cancel_recovery, name="cancel_recovery"),
 ]

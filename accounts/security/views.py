@@ -27,6 +27,7 @@ from accounts.security import contact_views, passkeys, services
 from accounts.security.browser_views import browsers_context
 from accounts.security.events import describe
 from accounts.security.forms import AuthenticatorForm
+from accounts.security.recovery_views import recovery_context
 from accounts.stepup import attempts, levels
 from accounts.stepup.decorators import step_up
 from accounts.stepup.models import Purpose
@@ -58,7 +59,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "page_obj": page,
         "events": [{"pk": event.pk, "at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
     } | browsers_context(request)
-    context |= contact_views.context_of(user) | passkeys.for_overview(user)
+    context |= contact_views.context_of(user) | passkeys.for_overview(user) | recovery_context(user)
     return render(request, "security/overview.html", context)
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.factors.passkey import LONGEST_ANSWER
 from accounts.models import User
-from accounts.phones import parse_phone
+from accounts.phones import is_landline, parse_phone
 
 # As for the password: what is longer is no name, and a password of a megabyte is only work for us.
 LONGEST_NAME, LONGEST_PASSWORD = 254, 256
@@ -96,3 +96,30 @@ class SignUpForm(PasswordForm):
     def clean_name(self) -> str:
         self.user.name = self.cleaned_data["name"]
         return self.user.name
+
+
+class RecoveryForm(ContactForm):
+    """The name of a lost account, of which nothing is checked, and where the person can be reached now."""
+
+    name = forms.CharField(
+        label=_("E-mail or phone of the account"),
+        max_length=LONGEST_NAME,
+        help_text=_("The one you sign in with."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    field_order = ("name", "contact")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["contact"].label = _("New e-mail or phone")
+        self.fields["contact"].help_text = _(
+            "One you can read now. It becomes the account’s, so not one you used here."
+        )
+
+    def clean_contact(self) -> str:
+        contact = super().clean_contact()
+        if is_landline(contact):
+            raise forms.ValidationError(
+                _("This looks like a landline, which gets no texts. Use a mobile or an e-mail.")
+            )
+        return contact

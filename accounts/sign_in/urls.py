@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.sign_in import password_change_views, views
+from accounts.sign_in import password_change_views, recovery_views, views
 
 app_name = "sign_in"
 urlpatterns = [
@@ -15,4 +15,9 @@ urlpatterns = [
     path("password/", password_change_views.change_password, name="change_password"),
     path("reset/", views.reset, name="reset"),
     path("reset/password/", views.reset_password, name="reset_password"),
+    path("recovery/", recovery_views.begin, name="recovery"),
+    path("recovery/opened/", recovery_views.opened, name="recovery_opened"),
+    path("recovery/cancel/<str:token>/", recovery_views.cancel, name="cancel_recovery"),
+    path("recovery/finish/", recovery_views.finish, name="recovery_finish"),
+    path("recovery/password/", recovery_views.password, name="recovery_password"),
 ]

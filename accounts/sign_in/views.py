@@ -21,6 +21,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.net import client_ip, user_agent_of
 from accounts.security.cookies import set_trust_cookie, trust_cookie
+from accounts.security.recovery import open_recovery_of
 from accounts.security.trust import keep_trust, use_trust
 from accounts.sign_in import passkeys, services
 from accounts.sign_in.forms import ContactForm, PasskeyForm, PasswordForm, SignInForm, SignUpForm
@@ -321,6 +322,11 @@ def _let_in(request: HttpRequest, user: User, grant: Grant) -> None:
         at=grant.granted_at,
         device_id=grant.challenge.device_id,
     )
+    if open_recovery_of(user):
+        messages.warning(
+            request,
+            _("Somebody says to have lost all ways into your account and wants it. Cancel it under Account, Security."),
+        )
 
 
 def _begun(request: HttpRequest, key: str) -> Challenge | None:

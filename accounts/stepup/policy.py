@@ -88,6 +88,7 @@ POLICY: dict[tuple[Purpose, Person], Rule] = {
 
 STAFF_LEVEL_LIFE = timedelta(hours=12)  # how long a staff sign-in opens the admin and the support console
 NEW_PHONE_REST = timedelta(hours=72)  # a phone added to a living account does not approve payments for so long
+STRONG_PAYMENTS_AFTER_RECOVERY = timedelta(hours=24)  # payments need an authenticator or a passkey for so long
 REST_AFTER_RESET = timedelta(hours=72)  # nor does the factor that reset the password prove anything for so long
 STRONG_PAYMENT = Strength.AUTHENTICATOR  # what a payment needs for a while after a recovery
 
@@ -163,7 +164,8 @@ def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None) 
         else:
             allowed.append(offer)
     if not allowed:
-        raise NoFactor(rests or _("You have nothing set up yet that is strong enough for this."))
+        why = rests or _after_recovery(user, purpose, now)
+        raise NoFactor(why or _("You have nothing set up yet that is strong enough for this."))
     failing = breaker.left_alone(now)
     return sorted(
         allowed,
@@ -215,18 +217,25 @@ def _rests(offer: Offer, user: Any, purpose: str, now: datetime) -> str:
             ),
         }
         return words[offer.factor.rests_as] % {"time": _time(user.reset_factor_rests_until)}
-    strong_until = user.strong_payments_until
-    if purpose == Purpose.PAY and strong_until and strong_until > now and offer.factor.strength < STRONG_PAYMENT:
-        return _(
-            "Your account was recovered lately, so until %(time)s a payment needs an authenticator app or a passkey. "
-            "Use one of them, or wait until then."
-        ) % {"time": _time(strong_until)}
+    if offer.factor.strength < STRONG_PAYMENT and (why := _after_recovery(user, purpose, now)):
+        return why
     if isinstance(offer.device, Phone) and purpose == Purpose.PAY and offer.device.approves_payments_from > now:
         return _(
             "Your phone number is new here. To keep swapped SIM cards out, it can approve payments from %(time)s on. "
             "Until then, use another way."
         ) % {"time": _time(offer.device.approves_payments_from)}
     return ""
+
+
+def _after_recovery(user: Any, purpose: str, now: datetime) -> str:
+    """Why a payment needs a strong factor for now, "" where it doesn't."""
+    until = user.strong_payments_until
+    if purpose != Purpose.PAY or until is None or until <= now:
+        return ""
+    return _(
+        "Your account was recovered lately, so until %(time)s a payment needs an authenticator app or a passkey. "
+        "Use one of them, or wait until then. You can set one up under Account, Security."
+    ) % {"time": _time(until)}
 
 
 def _time(moment: datetime) -> str:

@@ -10,6 +10,17 @@ class SearchForm(forms.Form):
     )
 
 
+class IdentifiedForm(forms.Form):
+    reason = forms.CharField(
+        label=_("How do you know that it is this person, or that it isn’t?"),
+        min_length=15,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
+        help_text=_("What you asked, and what was answered. No passwords, no codes, no numbers of cards or passports."),
+        error_messages={"min_length": _("Please say a little more: somebody may have to understand it in a year.")},
+    )
+
+
 class ResendForm(forms.Form):
     reason = forms.ChoiceField(
         label=_("Why?"),

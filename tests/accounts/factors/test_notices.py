@@ -85,7 +85,7 @@ def test_a_mail_says_what_when_from_where_and_what_to_do(ada, deliver):
         assert "http://localhost:8000/account/security/" in body
 
 
-@pytest.mark.parametrize("kind", [Kind.PASSWORD_CHANGED, Kind.ACCOUNT_LOCKED, Kind.RECOVERY_DONE])
+@pytest.mark.parametrize("kind", [Kind.PASSWORD_CHANGED, Kind.ACCOUNT_LOCKED])
 def test_whose_password_may_no_longer_work_is_led_to_a_new_one(ada, deliver, kind):
     tell(ada, kind, everywhere=True)
     deliver()
