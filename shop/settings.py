@@ -147,6 +147,9 @@ OTP_WEBAUTHN_RP_ID = SITE_HOST
 OTP_WEBAUTHN_RP_NAME = SHOP_NAME
 
 TRUST_LIFE = timedelta(days=30)  # how long a trusted browser is asked for no code at sign-in
+# Whether shoppers may sign in with a code in place of the password (docs/decisions.md says what that costs).
+SIGN_IN_BY_CODE = env.bool("SIGN_IN_BY_CODE", default=False)
+
 CODE_LIFE = timedelta(minutes=5)  # from hand-over
 CHALLENGE_LIFE = timedelta(minutes=10)  # from the request, whatever happens
 CODE_ATTEMPTS = 5  # a challenge

@@ -22,6 +22,8 @@ def describe(event: SecurityEvent) -> str:
             return _("Signed in with your password, in a browser you trust.")
         case Kind.SIGNED_IN if event.detail.get("without_password"):
             return _("Signed in with a passkey, without a password.")
+        case Kind.SIGNED_IN if said["factor"] and event.detail.get("purpose") == Purpose.SIGN_IN_BY_CODE:
+            return _("Signed in with a code instead of your password; the last proof: %(factor)s.") % said
         case Kind.SIGNED_IN if said["factor"]:
             return _("Signed in with your password and a second proof: %(factor)s.") % said
         case Kind.PASSWORD_REFUSED:

@@ -15,7 +15,7 @@ from accounts.factors.registry import factor as factor_of
 from accounts.factors.text import Phone
 from accounts.models import User
 from accounts.security.lock import unlock
-from accounts.sign_in import passwords
+from accounts.sign_in import by_code, passwords
 from accounts.stepup import attempts, grants, policy
 from accounts.stepup.challenges import Asker, begin, channel_of
 from accounts.stepup.credentials import has_kept_credentials
@@ -37,8 +37,9 @@ class ContactTaken(Exception):
 # --- sign in ---------------------------------------------------------------------------------------------------------
 
 
-def begin_sign_in(*, asker: Asker, next_path: str) -> Challenge:
-    """Ask for the second proof of a person whose password was right, or who is signed in and wants the staff's level.
+def begin_sign_in(*, asker: Asker, next_path: str, first_contact: str = "") -> Challenge:
+    """Ask for the second proof of a person whose password was right, or who is signed in and wants the staff's level;
+    or whose code to `first_contact` was right, which serves for nothing more then.
 
     An account without any factor yet, such as a fresh superuser's, proves its own e-mail or phone.
     Raises policy.NoFactor, ChallengeOver.
@@ -46,6 +47,9 @@ def begin_sign_in(*, asker: Asker, next_path: str) -> Challenge:
     user = asker.user
     if user is None:
         raise ValueError("a sign-in needs a person")
+    if first_contact:
+        digest = context_digest(Purpose.SIGN_IN, {"user": user.pk, "after": first_contact})
+        return begin(asker=asker, purpose=Purpose.SIGN_IN, digest=digest, next_path=next_path, without=first_contact)
     purpose = Purpose.STAFF_SIGN_IN if user.is_staff and has_strong_factor(user) else Purpose.SIGN_IN
     digest = context_digest(purpose, {"user": user.pk})
     try:
@@ -62,7 +66,8 @@ def begin_sign_in(*, asker: Asker, next_path: str) -> Challenge:
 def finish_sign_in(
     *, begun: Challenge, browser: str, ip: str | None, now: datetime | None = None
 ) -> tuple[User, Grant]:
-    """Use the grant of a sign-in up. `begun` is the challenge that followed the password.
+    """Use the grant of a sign-in up. `begun` is the challenge that followed the password, or the code in its place,
+    which is used up here too.
 
     Raises grants.NoGrant, SignInOver.
     """
@@ -71,6 +76,10 @@ def finish_sign_in(
         user = User.objects.filter(challenges=begun, is_active=True).first()
         if user is None or not has_kept_credentials(begun, user) or now - begun.requested_at > SIGN_IN_LIFE:
             raise SignInOver
+        if begun.first_contact:
+            by_code.use_code(contact=begun.first_contact, browser=browser, now=now)
+            if by_code.person_by_code(begun.first_contact, now) != user:
+                raise SignInOver
         grant = grants.use(
             browser=browser,
             purpose=begun.purpose,
@@ -81,7 +90,8 @@ def finish_sign_in(
         )
         if begun.contact:
             _keep_contact(user, begun.contact)
-        audit.record(audit.Kind.SIGNED_IN, user=user, ip=ip, purpose=begun.purpose, factor=grant.factor)
+        purpose = Purpose.SIGN_IN_BY_CODE if begun.first_contact else begun.purpose
+        audit.record(audit.Kind.SIGNED_IN, user=user, ip=ip, purpose=purpose, factor=grant.factor)
     return user, grant
 
 

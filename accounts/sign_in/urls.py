@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.sign_in import password_change_views, recovery_views, views
+from accounts.sign_in import names_views, password_change_views, recovery_views, views
 
 app_name = "sign_in"
 urlpatterns = [
@@ -8,6 +8,9 @@ urlpatterns = [
     path("sign-in/done/", views.done, name="done"),
     path("sign-in/passkey/", views.by_passkey, name="by_passkey"),
     path("sign-in/passkey/options/", views.passkey_options, name="passkey_options"),
+    path("sign-in/code/", views.sign_in_by_code, name="by_code"),
+    path("sign-in/code/done/", views.code_done, name="code_done"),
+    path("forgot-name/", names_views.forgot_name, name="forgot_name"),
     path("sign-up/", views.sign_up, name="sign_up"),
     path("sign-up/done/", views.sign_up_done, name="sign_up_done"),
     path("sign-out/", views.sign_out, name="sign_out"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
@@ -23,7 +24,7 @@ from accounts.net import client_ip, user_agent_of
 from accounts.security.cookies import set_trust_cookie, trust_cookie
 from accounts.security.recovery import open_recovery_of
 from accounts.security.trust import keep_trust, use_trust
-from accounts.sign_in import passkeys, services
+from accounts.sign_in import by_code, passkeys, services
 from accounts.sign_in.forms import ContactForm, PasskeyForm, PasswordForm, SignInForm, SignUpForm
 from accounts.sign_in.passwords import TooManyPasswords, WrongPassword, check_password
 from accounts.stepup import levels, policy, trust_wish
@@ -35,6 +36,7 @@ from accounts.stepup.requests import asker_of
 
 # Where the session keeps the id of the challenge that was begun.
 _SIGN_IN, _SIGN_UP, _RESET = "sign_in_challenge", "sign_up_challenge", "reset_challenge"
+_BY_CODE = "code_challenge"
 _PASSKEY = "passkey_sign_in"  # what a passkey is to sign, and until when (passkeys.py)
 _LONGEST_PATH = 200  # of Challenge.next_path
 
@@ -296,14 +298,66 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     return redirect("sign_in:sign_in")
 
 
-def _ask_for_proof(request: HttpRequest, asker: Asker) -> HttpResponse:
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def sign_in_by_code(request: HttpRequest) -> HttpResponse:
+    """Take the e-mail or phone of an account, and go on to prove it instead of the password."""
+    if not settings.SIGN_IN_BY_CODE:
+        raise Http404
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    form = ContactForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            challenge = by_code.begin_by_code(
+                asker=asker_of(request, contact=form.cleaned_data["contact"]),
+                next_path=_with_next("sign_in:code_done", _next(request, "")),
+            )
+        except ChallengeOver:
+            form.add_error(None, _at_the_same_moment())
+        else:
+            request.session[_BY_CODE] = str(challenge.pk)
+            return redirect("stepup:challenge", challenge.pk)
+    return _form_page(request, "sign_in/by_code.html", form)
+
+
+@login_not_required
+@never_cache
+@require_GET
+def code_done(request: HttpRequest) -> HttpResponse:
+    """The code was right: ask for another proof where there is one, else sign in."""
+    if not settings.SIGN_IN_BY_CODE:
+        raise Http404
+    if request.user.is_authenticated:
+        return redirect(_next(request))
+    begun, browser = _begun(request, _BY_CODE), browser_of(request)
+    user = by_code.person_by_code(begun.contact) if begun else None
+    if begun is None or user is None or not by_code.find_code_grant(contact=begun.contact, browser=browser):
+        return _back_to_code(request)
+    if by_code.has_another_factor(user, begun.contact):
+        asker = Asker(browser=browser, user=user, ip=client_ip(request))
+        return _ask_for_proof(request, asker, first_contact=begun.contact)
+    try:
+        user, grant = by_code.finish_by_code(contact=begun.contact, browser=browser, ip=client_ip(request))
+    except NoGrant:
+        return _back_to_code(request)
+    del request.session[_BY_CODE]
+    _let_in(request, user, grant)
+    return redirect(_next(request))
+
+
+def _ask_for_proof(request: HttpRequest, asker: Asker, first_contact: str = "") -> HttpResponse:
     """Begin the challenge of a sign-in, and remember that this browser did."""
     try:
-        challenge = services.begin_sign_in(asker=asker, next_path=_with_next("sign_in:done", _next(request, "")))
+        challenge = services.begin_sign_in(
+            asker=asker, next_path=_with_next("sign_in:done", _next(request, "")), first_contact=first_contact
+        )
     except policy.Locked:
         return render(request, "sign_in/locked.html", status=403)
     except policy.NoFactor as why:
-        return render(request, "sign_in/no_factor.html", {"why": why}, status=403)
+        context = {"why": why, "by_code": bool(first_contact)}
+        return render(request, "sign_in/no_factor.html", context, status=403)
     except ChallengeOver:
         messages.info(request, _at_the_same_moment())
         return redirect("sign_in:sign_in")
@@ -350,6 +404,11 @@ def _back_to_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect(_with_next("sign_in:sign_in", _next(request, "")))
 
 
+def _back_to_code(request: HttpRequest) -> HttpResponse:
+    messages.info(request, _("That sign-in is over. Please start again."))
+    return redirect(_with_next("sign_in:by_code", _next(request, "")))
+
+
 def _next(request: HttpRequest, default: str | None = None) -> str:
     """Where the person wanted to go, if that is a page of ours."""
     wanted = request.GET.get("next", "")
@@ -372,5 +431,6 @@ def _form_page(
     request: HttpRequest, template: str, form: Form, *, status: int | None = None, **context: Any
 ) -> HttpResponse:
     wanted = _next(request, "")
-    context |= {"form": form, "next_query": f"?{urlencode({'next': wanted})}" if wanted else ""}
+    context |= {"form": form, "by_code": settings.SIGN_IN_BY_CODE}
+    context |= {"next_query": f"?{urlencode({'next': wanted})}" if wanted else ""}
     return render(request, template, context, status=status or (422 if form.errors else 200))

@@ -109,6 +109,7 @@ def begin(
     least: int | None = None,
     reasons: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
+    without: str = "",
     now: datetime | None = None,
 ) -> Challenge:
     """The live challenge of this browser for exactly this, or a new one, whose code is then on its way.
@@ -117,14 +118,15 @@ def begin(
 
     Any other live challenge of this browser for the purpose is superseded. Asking again (a reload, the back button, a
     second tab) gives the same challenge and sends nothing. `least` is the strength that this one needs beyond the
-    policy table, with the reasons and the facts that said so. Raises policy.NoFactor.
+    policy table, with the reasons and the facts that said so; `without` is the phone or mailbox that took the place of
+    the password. Raises policy.NoFactor.
     """
     now = now or timezone.now()
     policy.rule(purpose, asker.user)
     if asker.user and asker.user.locked_at:
         raise policy.Locked
     if asker.user and not asker.contact:
-        offers = policy.offers(asker.user, purpose, now, least)
+        offers = policy.offers(asker.user, purpose, now, least, without)
         of_factor = [offer for offer in offers if offer.factor.code == factor] or offers[:1]
         offer = next((offer for offer in of_factor if offer.device.persistent_id == device_id), of_factor[0])
         chosen, device_id = offer.factor.code, offer.device.persistent_id
@@ -139,6 +141,7 @@ def begin(
         contact=asker.contact,
         context_digest=digest,
         decoy=decoy,
+        first_contact=without,
         least=least,
         # One that its person can no longer pass is replaced: the password was changed, or the device removed.
         credentials__in=credentials_under_each_key(asker.user),
@@ -158,6 +161,7 @@ def begin(
             user=asker.user,
             contact=asker.contact,
             decoy=decoy,
+            first_contact=without,
             browser=asker.browser,
             purpose=purpose,
             context_digest=digest,
@@ -227,7 +231,7 @@ def send(
         )
         if not taken:
             raise _why_not_sent(challenge, now)
-        if not _within_budget(destination, asker, now):
+        if not within_budget(destination, asker, now):
             transaction.set_rollback(True)
             raise NoMoreSends
         message = queue_message(
@@ -423,7 +427,7 @@ def _usable(challenge: Challenge, factor: str, now: datetime, device_id: str = "
         if way is None:
             raise NotYours
         return way, None
-    allowed = policy.offers(challenge.user, challenge.purpose, now, challenge.least)
+    allowed = policy.offers(challenge.user, challenge.purpose, now, challenge.least, challenge.first_contact)
     offers = [o for o in allowed if o.factor.code == factor]
     if not offers:
         raise ChallengeOver  # removed, or no longer enough
@@ -504,7 +508,7 @@ def _why_not_sent(challenge: Challenge, now: datetime) -> Exception:
     return TooSoon(challenge.next_send_at or now)
 
 
-def _within_budget(destination: str, asker: Asker, now: datetime) -> bool:
+def within_budget(destination: str, asker: Asker, now: datetime) -> bool:
     limit, window = SENDS_A_DESTINATION
     if not limits.take("sends to a destination", destination, limit=limit, window=window, now=now):
         return False

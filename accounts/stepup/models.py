@@ -55,6 +55,8 @@ class Challenge(models.Model):
     contact = models.CharField(_("contact"), max_length=254, blank=True)
     # Stands in for an account that isn't there (or is there already), so that a stranger sees no difference.
     decoy = models.BooleanField(default=False)
+    # Where a code came in place of the password: the phone or mailbox it went to can't be the second proof as well.
+    first_contact = models.CharField(max_length=254, blank=True)
     browser = models.CharField(max_length=64)
     purpose = models.CharField(_("purpose"), max_length=24, choices=Purpose)
     context_digest = models.BinaryField(max_length=32)

@@ -51,7 +51,8 @@ POLICY: dict[tuple[Purpose, Person], Rule] = {
     (Purpose.SIGN_UP, Person.GUEST): Rule(Strength.EMAIL, grant_life=30 * MINUTE),
     (Purpose.RESET_PASSWORD, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
     # Instead of a password: the factor that is asked for afterwards is another one, where the person has one.
-    (Purpose.SIGN_IN_BY_CODE, Person.GUEST): Rule(Strength.EMAIL, grant_life=2 * MINUTE),
+    # It is used up together with that one, for which a text may have to be waited for.
+    (Purpose.SIGN_IN_BY_CODE, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
     (Purpose.RECOVER, Person.GUEST): Rule(Strength.EMAIL, grant_life=15 * MINUTE),
     (Purpose.SIGN_IN, Person.SHOPPER): Rule(Strength.EMAIL, grant_life=2 * MINUTE),
     # Staff without an authenticator yet: in as a shopper, to enrol one; the admin and the console stay shut.
@@ -112,6 +113,11 @@ class Offer:
     device: Device
 
     @property
+    def destination(self) -> str:
+        """Where its codes go; "" for an app or a backup code."""
+        return getattr(self.device, "destination", "")
+
+    @property
     def key(self) -> str:
         """As User.preferred_device keeps it: a phone is texted or called, so the device alone would not tell."""
         return f"{self.factor.code}:{self.device.persistent_id}"
@@ -147,15 +153,16 @@ def needed_strength(purpose: str, user: Any) -> Strength:
     return stated.least
 
 
-def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None) -> list[Offer]:
+def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None, without: str = "") -> list[Offer]:
     """The factors this person may use for this purpose now, in the order in which they are offered: what the person
     prefers, if it is allowed at all, then the strongest; last what goes by a provider that is failing now.
 
-    `at_least` is what this one challenge asks for beyond the table (Challenge.least). Raises NoFactor with the reason
-    where there is none.
+    `at_least` is what this one challenge asks for beyond the table (Challenge.least); `without` is the phone or mailbox
+    that has proven something already (Challenge.first_contact). Raises NoFactor with the reason where there is none.
     """
     least = max(needed_strength(purpose, user), at_least or Strength.EMAIL)
-    fitting = [offer for offer in _fitting(user, purpose) if offer.factor.strength >= least]
+    others = [offer for offer in _fitting(user, purpose) if not without or offer.destination != without]
+    fitting = [offer for offer in others if offer.factor.strength >= least]
     allowed = []
     rests = ""
     for offer in fitting:
@@ -172,7 +179,7 @@ def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None) 
         key=lambda offer: (
             bool(offer.factor.channel) and provider_for(offer.factor.channel).name in failing,
             offer.key != user.preferred_device,
-            _texts_a_landline(offer.factor, getattr(offer.device, "destination", "")),
+            _texts_a_landline(offer.factor, offer.destination),
         ),
     )
 

@@ -180,6 +180,7 @@ def again(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             decoy=found.decoy,
             factor=found.factor,
             device_id=found.device_id,
+            without=found.first_contact,
             **rules.decided_anew(found, timezone.now()),
         )
     except policy.NoFactor as why:
@@ -257,7 +258,7 @@ def _alternatives(found: Challenge) -> list[dict[str, Any]]:
         ways = policy.contact_ways(found.contact)
         return [{"code": w.code, "action": w.action_to(found.contact)} for w in ways if w.code != found.factor]
     try:
-        offers = policy.offers(found.user, found.purpose, timezone.now(), found.least)
+        offers = policy.offers(found.user, found.purpose, timezone.now(), found.least, found.first_contact)
     except policy.NoFactor:
         return []
     others: dict[tuple[str, str], policy.Offer] = {}

@@ -33,6 +33,9 @@ def _window(visitor: Visitor) -> Iterator[Stop]:
         "sign in": "/account/sign-in/",
         "sign up": "/account/sign-up/",
         "reset": "/account/reset/",
+        "recovery": "/account/recovery/",
+        "recovery finish": "/account/recovery/finish/",
+        "forgot name": "/account/forgot-name/",
         "how to tell": "/account/messages/how-to-tell/",
         "not here": "/account/challenge/01234567-89ab-cdef-0123-456789abcdef/",
     }.items():
