@@ -39,6 +39,7 @@ def _phone(user: User) -> None:
 
 
 _papers: dict[int, str] = {}  # a backup code of each person
+_keys: dict[int, SoftwareAuthenticator] = {}  # and a passkey
 
 
 def _backup_codes(user: User) -> None:
@@ -171,6 +172,17 @@ PEOPLE = [
     Someone(EVERYTHING, **_after_reset_by("text", {"text", "call"})),
     Someone(owning("text"), **_after_reset_by("text", {"text", "call"})),
     Someone(EVERYTHING, staff=True, **_after_reset_by("email", {"email"})),
+    Someone(owning("email", "passkey"), staff=True),
+    *(
+        Someone(
+            owns,
+            happened="after-a-recovery",
+            account={"strong_payments_until": _soon},
+            rests=frozenset({"email", "text", "call", "backup_code"}),
+            only_for=frozenset({Purpose.PAY}),
+        )
+        for owns in (owning("email", "text"), EVERYTHING)
+    ),
     *(
         Someone(
             owns,

@@ -15,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.factors.base import Strength
+from accounts.factors.registry import all_factors
+from accounts.models import SecurityEvent, User
 from accounts.stepup.models import Challenge, Purpose
 from accounts.stepup.policy import POLICY, STAFF_LEVEL_LIFE
 from shop.access import ACCESS, Who, row_of, views
@@ -120,6 +122,33 @@ class TestAPageWithAPurpose:
                     if not enough:
                         assert answer.content == b"", case
         assert reached, f"{path} answers neither GET nor POST"
+
+
+ASKING = {name: path for name, path in PERSONAL.items() if ACCESS[name].by_view}
+SOMETHING_NEW = {
+    "email": "new@example.org", "phone": "+4915112349999", "contact": "new@example.org", "code": "123456",
+    "password": "quite another one", "name": "new", "device": "1", "confirm": "on",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+@pytest.mark.parametrize("name", ASKING)
+def test_a_page_that_asks_by_itself_changes_nothing_unasked(name, strength):
+    user = Someone(EVERYTHING).come()
+    client = browser_with(user, strength, timedelta(hours=1))
+
+    def account():
+        kept = [User.objects.filter(pk=user.pk).values().get()]
+        for factor in all_factors():
+            kept += factor.model.objects.filter(user=user, confirmed=True).order_by("pk").values()
+        return kept
+
+    before = account()
+    for method in METHODS:
+        answer = getattr(client, method)(ASKING[name], SOMETHING_NEW)
+        assert answer.status_code < 500
+    assert account() == before
+    assert not SecurityEvent.objects.filter(user=user).exclude(kind__in=["code_sent", "proof_failed"]).exists()
 
 
 @pytest.mark.parametrize("headers", [{}, JSON, HTMX], ids=["page", "json", "htmx"])
