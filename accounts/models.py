@@ -56,8 +56,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     # After a reset by an e-mailed or texted code, that factor alone proves nothing until this time (policy.py).
     reset_factor = models.CharField(max_length=16, blank=True, editable=False)
     reset_factor_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
-    # What the challenge page offers first, as factor and persistent id of its device ("call:factors.phone/3", since a
-    # phone is texted or called); "" for the strongest. What is gone or not enough for the purpose is passed over.
+    # What the challenge page offers first: a factor, and the persistent id of its device where that matters
+    # ("authenticator"; "call:factors.phone/3", since a phone is texted or called); "" for the strongest. What is gone,
+    # or not enough for the purpose, is passed over.
     preferred_device = models.CharField(max_length=64, blank=True, editable=False)
     # Set by "this wasn't me": nobody signs in until the owner chose a new password.
     locked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -150,6 +151,7 @@ class SecurityEvent(models.Model):
         FACTOR_ADDED = "factor_added", _("factor added")
         FACTOR_REMOVED = "factor_removed", _("factor removed")
         BACKUP_CODES_MADE = "backup_codes_made", _("new backup codes")
+        BACKUP_CODES_LOW = "backup_codes_low", _("backup codes run out")
         PASSWORD_CHANGED = "password_changed", _("password changed")
         SUPPORT_LOOKED_UP = "support_looked_up", _("looked up by support")
         ORDER_APPROVED = "order_approved", _("order approved")

@@ -96,6 +96,8 @@ ACCESS: dict[str, Access] = {
     "security:remove_authenticator": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "security:add_passkey": PERSON.asks_for(Purpose.MANAGE_FACTORS),
     "security:remove_passkey": PERSON.with_proof(Purpose.MANAGE_FACTORS),
+    "security:rename_authenticator": PERSON.with_proof(Purpose.MANAGE_FACTORS),
+    "security:prefer": PERSON,  # the order only: what is enough for what stays the policy's
     "security:backup_codes": PERSON.with_proof(Purpose.MANAGE_FACTORS),
     "messages:list": PERSON,
     "messages:how_to_tell": ANYBODY,

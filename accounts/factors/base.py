@@ -35,6 +35,8 @@ class Factor(MethodBase):
     shares_device_of: ClassVar[str] = ""
     # Whether the page asks for the factor and not for one device of it: a code of any of them will do.
     takes_any_device: ClassVar[bool] = False
+    # Whether a person may ask to be asked for it first; not for what is used up by it.
+    may_come_first: ClassVar[bool] = True
     model: ClassVar[type[Device]]
     # False where the answer is made by the browser, and not typed.
     typed: ClassVar[bool] = True
@@ -63,6 +65,10 @@ class Factor(MethodBase):
     def action_to(self, destination: str) -> str:
         """The same of a bare contact, for a factor with a channel."""
         raise TypeError(f"{type(self).__name__} does not do this")
+
+    def left(self, user: Any) -> int | None:
+        """How many of the person's codes are left, for a factor whose codes are numbered."""
+        return None
 
     def normalise(self, code: str) -> str | None:
         """The code as it is compared, or None where it can't be one (full-width digits, signs, 10 kB)."""

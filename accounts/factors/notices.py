@@ -15,6 +15,7 @@ from accounts.delivery.composing import Content
 from accounts.delivery.models import Channel, Message
 from accounts.delivery.providers import can_call
 from accounts.delivery.services import queue_message
+from accounts.factors.backup_code import few_left
 from accounts.factors.email import Mailbox
 from accounts.factors.registry import factor as factor_of
 from accounts.factors.text import Phone
@@ -28,6 +29,7 @@ SENTENCES = {
     Kind.FACTOR_ADDED: gettext_lazy("A way to prove it is you was added: %(factor)s."),
     Kind.FACTOR_REMOVED: gettext_lazy("A way to prove it is you was removed: %(factor)s."),
     Kind.BACKUP_CODES_MADE: gettext_lazy("New backup codes were made. Earlier ones no longer work."),
+    Kind.BACKUP_CODES_LOW: gettext_lazy("Your backup codes run out. Make new ones."),
     Kind.FACTOR_RESTING: gettext_lazy("Too many wrong codes were typed. This way rests for a while: %(factor)s."),
     Kind.WRONG_CODES: gettext_lazy("Three wrong codes were typed for your account, one after another."),
     Kind.EMAIL_CHANGED: gettext_lazy("The e-mail address of your account was changed."),
@@ -110,6 +112,8 @@ def _by_phone(number: str) -> tuple[Channel, str]:
 
 def in_a_sentence(event: SecurityEvent) -> str:
     """What happened, in plain words."""
+    if event.kind == Kind.BACKUP_CODES_LOW and isinstance(event.detail.get("left"), int):
+        return few_left(event.detail["left"])
     sentence = SENTENCES.get(Kind(event.kind))
     said = {"factor": factor_name(event), "device": event.detail.get("device") or _("a browser")}
     return sentence % said if sentence else f"{event.get_kind_display()}."

@@ -38,6 +38,10 @@ def describe(event: SecurityEvent) -> str:
             return _("Proof accepted to %(purpose)s: %(factor)s.") % said
         case Kind.PROOF_FAILED if event.detail.get("factor") == "passkey" and said["purpose"]:
             return _("A passkey was refused to %(purpose)s.") % said
+        case Kind.BACKUP_CODES_LOW if event.detail.get("left") == 0:
+            return _("The last backup code was used.")
+        case Kind.BACKUP_CODES_LOW:
+            return _("The last backup code but one was used.")
         case Kind.PROOF_FAILED if said["factor"] and said["purpose"]:
             return _("A wrong code was typed to %(purpose)s: %(factor)s.") % said
         case Kind.SESSIONS_ENDED if event.detail.get("device"):

@@ -4,8 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.factors.passkey import LONGEST_ANSWER
 
 
-class AuthenticatorForm(forms.Form):
-    device = forms.IntegerField(min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+class AuthenticatorNameForm(forms.Form):
     name = forms.CharField(
         label=_("Name of this app"),
         max_length=40,
@@ -13,6 +12,10 @@ class AuthenticatorForm(forms.Form):
         help_text=_("To tell it from another one later, such as “my phone”."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class AuthenticatorForm(AuthenticatorNameForm):
+    device = forms.IntegerField(min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
     code = forms.CharField(
         label=_("The six digits the app shows now"),
         max_length=64,

@@ -117,6 +117,12 @@ def remove_authenticator(*, user: User, device_id: int, ip: str | None = None) -
     return True
 
 
+def rename_authenticator(*, user: User, device_id: int, name: str) -> bool:
+    """A name is for its owner only; nothing goes by it. False where the app was removed meanwhile."""
+    mine = Authenticator.objects.filter(user=user, pk=device_id, confirmed=True)
+    return bool(mine.update(name=name))
+
+
 def replace_backup_codes(*, user: User, ip: str | None = None) -> list[str]:
     """Ten new backup codes; the earlier ones no longer work."""
     with transaction.atomic():

@@ -13,20 +13,17 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.factors.authenticator import Authenticator, AuthenticatorFactor
 from accounts.factors.backup_code import BackupCodeSet
-from accounts.factors.email import Mailbox
 from accounts.factors.registry import has_strong_factor
-from accounts.factors.text import Phone
 from accounts.models import SecurityEvent
 from accounts.net import client_ip
-from accounts.phones import mask
-from accounts.security import contact_views, passkeys, services
+from accounts.security import contact_views, passkeys, services, ways
 from accounts.security.browser_views import browsers_context
 from accounts.security.events import describe
-from accounts.security.forms import AuthenticatorForm
+from accounts.security.forms import AuthenticatorForm, AuthenticatorNameForm
 from accounts.security.recovery_views import recovery_context
 from accounts.stepup import attempts, levels
 from accounts.stepup.decorators import step_up
@@ -43,23 +40,13 @@ def overview(request: HttpRequest) -> HttpResponse:
     user, now = signed_in(request), timezone.now()
     events = Paginator(SecurityEvent.objects.filter(user=user).order_by("-at", "-pk"), EVENTS_A_PAGE)
     page = events.get_page(request.GET.get("page"))
-    codes = BackupCodeSet.objects.filter(user=user).first()
     context = {
-        "mailboxes": [mask(box.destination) for box in Mailbox.objects.filter(user=user, confirmed=True)],
-        "phones": [
-            {
-                "number": mask(phone.destination),
-                "pays_from": phone.approves_payments_from if phone.approves_payments_from > now else None,
-            }
-            for phone in Phone.objects.filter(user=user, confirmed=True)
-        ],
-        "authenticators": Authenticator.objects.filter(user=user, confirmed=True).order_by("pk"),
-        "codes_left": codes.left() if codes else 0,
         "resting_factor": user.reset_factor if user.rests_after_reset(user.reset_factor, now) else "",
         "page_obj": page,
         "events": [{"pk": event.pk, "at": event.at, "ip": event.ip, "what": describe(event)} for event in page],
-    } | browsers_context(request)
-    context |= contact_views.context_of(user) | passkeys.for_overview(user) | recovery_context(user)
+    }
+    context |= browsers_context(request) | contact_views.context_of(user) | passkeys.for_overview(user)
+    context |= recovery_context(user) | ways.for_overview(user, now)
     return render(request, "security/overview.html", context)
 
 
@@ -136,13 +123,38 @@ def remove_authenticator(request: HttpRequest, device_id: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @step_up(Purpose.MANAGE_FACTORS)
+def rename_authenticator(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Take a new name. It asks for a proof: by the name the owner decides which one to remove."""
+    device = get_object_or_404(Authenticator, user=signed_in(request), confirmed=True, pk=device_id)
+    form = AuthenticatorNameForm(request.POST if request.method == "POST" else None, initial={"name": device.name})
+    if form.is_valid():
+        services.rename_authenticator(user=signed_in(request), device_id=device_id, name=form.cleaned_data["name"])
+        messages.success(request, _("The authenticator app has a new name. Its codes work as before."))
+        return redirect("security:overview")
+    context = {"device": device, "form": form}
+    return render(request, "security/rename_authenticator.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def prefer(request: HttpRequest) -> HttpResponse:
+    """Ask for this way first. No proof is needed: what is enough for what is not changed by it."""
+    if ways.prefer(user=signed_in(request), key=request.POST.get("way", "")):
+        messages.success(request, _("We ask for this first from now on, wherever it is enough."))
+    else:
+        messages.info(request, _("That way is not one of yours any more."))
+    return redirect("security:overview")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@step_up(Purpose.MANAGE_FACTORS)
 def backup_codes(request: HttpRequest) -> HttpResponse:
     """Ask whether it is meant, and make new backup codes."""
     if request.method == "GET":
         found = BackupCodeSet.objects.filter(user=signed_in(request)).first()
         return render(request, "security/make_backup_codes.html", {"left": found.left() if found else 0})
     codes = services.replace_backup_codes(user=signed_in(request), ip=client_ip(request))
-    return render(request, "security/backup_codes.html", {"codes": codes})
+    return render(request, "security/backup_codes.html", {"codes": codes, "made_at": timezone.now()})
 
 
 def _enrolment(request: HttpRequest, form: AuthenticatorForm) -> HttpResponse:
@@ -167,6 +179,7 @@ def set_up(request: HttpRequest, codes: list[str], template: str) -> HttpRespons
     staff = request.user.is_staff and not levels.has_staff_level(request)
     context = {
         "codes": codes,
+        "made_at": timezone.now(),
         "added": True,
         "staff": staff,
         "go_on": f"{reverse('sign_in:staff')}?{urlencode({'next': wanted})}" if staff else wanted,

@@ -20,6 +20,7 @@ from django_otp.models import Device
 from accounts import audit, limits
 from accounts.delivery.models import Channel, Message
 from accounts.delivery.services import queue_message
+from accounts.factors.backup_code import few_left
 from accounts.factors.base import Factor, NotVerified, Strength
 from accounts.factors.notices import tell_owner
 from accounts.factors.passkey import Refused, Signed
@@ -366,6 +367,7 @@ def answer(
                 factor=used.code,
                 **({"name": matched.name} if used.takes_any_device and matched and matched.name else {}),
             )
+            _tell_if_few_are_left(used, challenge.user)
             return grant
         transaction.set_rollback(True)
     if not won:
@@ -468,6 +470,12 @@ def _is_derived_code(challenge: Challenge, typed: str) -> bool:
         raise ChallengeOver from None
     # A decoy, or a code that was never sent, can't be right, not even by a lucky guess.
     return codes.same(typed, code) and not challenge.decoy and challenge.sends > 0
+
+
+def _tell_if_few_are_left(used: Factor, user: User | None) -> None:
+    left = used.left(user)
+    if user and left is not None and few_left(left):
+        tell_owner(user, audit.record(audit.Kind.BACKUP_CODES_LOW, user=user, factor=used.code, left=left))
 
 
 def _worth(challenge: Challenge, used: Factor, signed: Signed | None) -> Strength:

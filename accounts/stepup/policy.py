@@ -119,8 +119,15 @@ class Offer:
 
     @property
     def key(self) -> str:
-        """As User.preferred_device keeps it: a phone is texted or called, so the device alone would not tell."""
-        return f"{self.factor.code}:{self.device.persistent_id}"
+        return key_of(self.factor, self.device.persistent_id)
+
+
+def key_of(factor: Factor, device_id: str) -> str:
+    """A way as User.preferred_device names it: a phone is texted or called, so the device alone would not tell.
+
+    Each place to which a code may be sent is a way of its own; of what takes any device, one stands for all.
+    """
+    return factor.code if factor.takes_any_device else f"{factor.code}:{device_id}"
 
 
 def person(user: Any) -> Person:
@@ -175,10 +182,17 @@ def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None, 
         raise NoFactor(why or _("You have nothing set up yet that is strong enough for this."))
     failing = breaker.left_alone(now)
     return sorted(
-        allowed,
+        in_order(allowed, user.preferred_device),
+        key=lambda offer: bool(offer.factor.channel) and provider_for(offer.factor.channel).name in failing,
+    )
+
+
+def in_order(offers: list[Offer], preferred: str) -> list[Offer]:
+    """What the person prefers, then the strongest."""
+    return sorted(
+        offers,
         key=lambda offer: (
-            bool(offer.factor.channel) and provider_for(offer.factor.channel).name in failing,
-            offer.key != user.preferred_device,
+            offer.key != preferred,
             _texts_a_landline(offer.factor, offer.destination),
         ),
     )

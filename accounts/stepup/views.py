@@ -5,10 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -16,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.delivery.models import Message, State
-from accounts.factors.base import Factor
+from accounts.factors.backup_code import few_left
 from accounts.factors.registry import factor as factor_of
 from accounts.net import client_ip
 from accounts.phones import mask
@@ -39,7 +42,7 @@ from accounts.stepup.challenges import (
 )
 from accounts.stepup.credentials import has_kept_credentials
 from accounts.stepup.forms import CodeForm, PasskeyForm
-from accounts.stepup.models import Challenge, Purpose
+from accounts.stepup.models import Challenge, Grant, Purpose
 
 
 def _own_challenge(request: HttpRequest, challenge_id: UUID) -> Challenge | None:
@@ -119,6 +122,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             )
         else:
             request.session.cycle_key()
+        _warn_if_few_are_left(request, grant)
         return redirect(found.next_path)
     return _page(request, found, form, status=422)
 
@@ -208,6 +212,14 @@ def delivery_state(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     return render(request, "stepup/_delivery_state.html", context)
 
 
+def _warn_if_few_are_left(request: HttpRequest, grant: Grant) -> None:
+    """On the next page, which may be some redirects away."""
+    left = factor_of(grant.factor).left(grant.user)
+    if left is not None and (warning := few_left(left)):
+        link = reverse("security:backup_codes")
+        messages.warning(request, format_html('{} <a href="{}">{}</a>', warning, link, _("Make backup codes")))
+
+
 def _page(
     request: HttpRequest, found: Challenge, form: CodeForm, *, status: int = 200, over: bool = False, notice: str = ""
 ) -> HttpResponse:
@@ -261,19 +273,18 @@ def _alternatives(found: Challenge) -> list[dict[str, Any]]:
         offers = policy.offers(found.user, found.purpose, timezone.now(), found.least, found.first_contact)
     except policy.NoFactor:
         return []
-    others: dict[tuple[str, str], policy.Offer] = {}
+    others: dict[str, policy.Offer] = {}
     for offer in offers:
-        others.setdefault(_way(offer.factor, offer.device.persistent_id), offer)
-    others.pop(_way(factor_of(found.factor), found.device_id), None)
+        others.setdefault(offer.key, offer)
+    others.pop(policy.key_of(factor_of(found.factor), found.device_id), None)
     return [
-        {"code": code, "device": device_id, "action": offer.factor.get_action(offer.device)}
-        for (code, device_id), offer in others.items()
+        {
+            "code": offer.factor.code,
+            "device": "" if offer.factor.takes_any_device else offer.device.persistent_id,
+            "action": offer.factor.get_action(offer.device),
+        }
+        for offer in others.values()
     ]
-
-
-def _way(factor: Factor, device_id: str) -> tuple[str, str]:
-    """Each place a code may be sent to is a way of its own; of what takes any device, one stands for all."""
-    return factor.code, "" if factor.takes_any_device else device_id
 
 
 def _sending_context(found: Challenge) -> dict[str, Any]:

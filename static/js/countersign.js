@@ -183,6 +183,19 @@
     button.addEventListener("click", () => window.print());
   }
 
+  /* The file is made here: what it says was shown once and is kept nowhere, so no server could send it again. */
+  function save(button) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const text = document.getElementById(button.dataset.save).innerText.trim();
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([`${text}\n`], { type: "text/plain" }));
+      link.download = button.dataset.file;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    });
+  }
+
   function start(root) {
     each(root, "[data-countdown-until]", countdown);
     each(root, "[data-code]", codeField);
@@ -191,6 +204,7 @@
     each(root, "[data-menu]", menu);
     each(root, "[data-copy]", copy);
     each(root, "[data-print]", print);
+    each(root, "[data-save]", save);
     each(root, "[data-focus]", (element) => element.focus());
   }
 

@@ -75,7 +75,9 @@ class TestPreferred:
     def ways(self, ada):
         Phone.objects.create(user=ada, number="+4915155555599")
         make_backup_codes(ada)
-        return {f"{offer.factor.code} {n}": offer.key for n, offer in enumerate(policy.owned(ada))}
+        return {
+            f"{offer.factor.code} {n}": offer.key for n, offer in enumerate(policy.offers(ada, Purpose.SIGN_IN, NOW))
+        }
 
     @pytest.mark.parametrize(
         ("preferred", "purpose", "first"),
