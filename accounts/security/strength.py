@@ -49,22 +49,24 @@ def _words(strong: int, complete: bool) -> tuple[str, str, str]:
 
 
 def _app() -> Step:
-    why = _("Its codes are made on your phone, without a network, and never sent.")
+    why = _("An authenticator app makes its codes on your phone, without a network. They are never sent.")
     return Step("authenticator", _("Set up an authenticator app"), why, "security:authenticator")
 
 
 def _codes(left: int) -> Step:
     if left:
-        return Step("backup_code", _("Make new backup codes"), _("You have one left."), "security:backup_codes")
-    why = _("They let you in when your phone is lost.")
+        return Step(
+            "backup_code", _("Make new backup codes"), _("You have one backup code left."), "security:backup_codes"
+        )
+    why = _("Backup codes let you in when your phone is lost.")
     return Step("backup_code", _("Make backup codes"), why, "security:backup_codes")
 
 
 def _passkey() -> Step:
-    why = _("It can’t be copied, and it can’t be typed into a false page.")
+    why = _("A passkey can’t be copied, and it can’t be typed into a false page.")
     return Step("passkey", _("Add a passkey"), why, "security:add_passkey")
 
 
 def _another() -> Step:
-    why = _("On another device, so that losing one does not lock you out.")
+    why = _("A second app, on another device, keeps you in when one is lost.")
     return Step("second", _("Set up a second authenticator app"), why, "security:authenticator")

@@ -118,5 +118,5 @@ def test_the_sheet_says_whose_codes_they_are_and_can_be_printed_copied_and_saved
     sheet = page[page.index('id="sheet"') : page.index("</div>", page.index('id="sheet"'))]
     assert "Backup codes of ben@example.org for Countersign" in sheet
     assert len(re.findall(r"<code>[0-9A-Z]{5}-[0-9A-Z]{5}</code>", sheet)) == 10
-    for what in ("data-print", 'data-copy="codes"', 'data-save="sheet"', "Print this page, or write them down."):
+    for what in ("data-print", 'data-copy="codes"', 'data-save="sheet"', "Print them, or write them down"):
         assert what in page

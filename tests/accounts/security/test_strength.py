@@ -55,7 +55,7 @@ def test_whoever_does_more_never_stands_lower(passkeys):
 
 
 def test_one_code_left_is_told_in_its_own_words():
-    assert standing(strong=1, codes_left=1, passkeys=None).next.why == "You have one left."
+    assert standing(strong=1, codes_left=1, passkeys=None).next.why == "You have one backup code left."
 
 
 def test_the_page_says_it_in_words_and_leads_on(client, ben):
