@@ -14,6 +14,7 @@ from accounts.factors.authenticator import Authenticator
 from accounts.factors.backup_code import FEW, BackupCodeSet
 from accounts.factors.base import Strength
 from accounts.factors.email import Mailbox
+from accounts.factors.passkey import Passkey
 from accounts.factors.registry import all_factors
 from accounts.factors.text import Phone
 from accounts.models import User
@@ -57,9 +58,11 @@ def for_overview(user: User, now: datetime) -> dict[str, Any]:
     strong = set()
     for offer in offers:
         own[offer.factor.code] += 1
-        if offer.factor.strength >= Strength.AUTHENTICATOR:
+        checks_nobody = isinstance(offer.device, Passkey) and not offer.device.user_verified
+        if offer.factor.strength >= Strength.AUTHENTICATOR and not checks_nobody:
             strong.add(offer.device)
     return {
+        "passkeys": [offer.device for offer in offers if isinstance(offer.device, Passkey)],  # for _passkeys.html
         "ways": list(_rows(offers, user.preferred_device, used, now)),
         # Where there is one way only there is nothing to choose.
         "may_choose_first": len({offer.key for offer in offers}) > 1,
@@ -110,7 +113,7 @@ def _rows(offers: list[Offer], preferred: str, used: dict[str, datetime], now: d
     of_device: dict[Device, list[Offer]] = {}
     for offer in offers:
         of_device.setdefault(offer.device, []).append(offer)
-    passkeys = [device for device, mine in of_device.items() if mine[0].factor.code == "passkey"]
+    passkeys = [device for device in of_device if isinstance(device, Passkey)]
     for device, mine in of_device.items():
         asks = [_ask(offer) for offer in mine if offer.key != first]
         mark = next((_ask(offer).mark for offer in mine if offer.key == first), "")

@@ -5,6 +5,7 @@ from accounts.factors.authenticator import Authenticator
 from accounts.factors.backup_code import BackupCode, make_backup_codes
 from accounts.security.strength import standing
 from tests.accounts.sign_in.steps import app_code, sign_in
+from tests.passkeys import passkey_of
 
 URL = "/account/security/"
 
@@ -84,6 +85,13 @@ def test_an_unconfirmed_app_does_not_count(client, ben):
     Authenticator.objects.create(user=ben, confirmed=False)
     sign_in(client, ben)
     assert client.get(URL).context["standing"].level == "basic"
+
+
+@pytest.mark.parametrize(("verifies", "level"), [(True, "good"), (False, "basic")])
+def test_a_passkey_whose_device_checks_nobody_is_not_strong(client, ben, verifies, level):
+    sign_in(client, ben)
+    passkey_of(ben, verifies=verifies)
+    assert client.get(URL).context["standing"].level == level
 
 
 @pytest.mark.parametrize("strong", [0, 1])

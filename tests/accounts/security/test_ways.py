@@ -24,6 +24,7 @@ from tests.accounts.sign_in.steps import (
     type_code,
     type_password,
 )
+from tests.passkeys import passkey_of
 
 URL = "/account/security/"
 
@@ -123,6 +124,16 @@ def test_what_is_not_ones_own_is_refused(of_ada, ada, cleo, key):
     assert ada.preferred_device == ""
 
 
+def test_a_passkey_is_first_unless_another_way_was_chosen(of_ada, ada, phone):
+    passkey_of(ada)
+    assert "asked for first" in line(of_ada, "1 is set up")
+    ask_first(of_ada, "authenticator")
+    assert "asked for first" in line(of_ada, "Authenticator app")
+    assert first_asked().factor == "authenticator"
+    ask_first(of_ada, "passkey")
+    assert first_asked().factor == "passkey"
+
+
 def test_an_unconfirmed_phone_is_not_asked_first(of_ada, ada):
     new = Phone.objects.create(user=ada, number="+4915155555599", confirmed=False)
     assert not ways.prefer(user=ada, key=f"text:{new.persistent_id}")
@@ -194,7 +205,7 @@ def test_it_takes_no_more_queries_with_more_devices(of_ada, ada, django_assert_m
         Phone.objects.create(user=ada, number=f"+491515555559{number}")
         Mailbox.objects.create(user=ada, address=f"ada{number}@example.org")
     make_backup_codes(ada)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         of_ada.get(URL)
 
 
