@@ -65,7 +65,6 @@ def test_it_takes_few_queries_however_much_happened(client, ada, django_assert_m
         Client().force_login(ada)
     # Sessions, trusted browsers, passkeys, the recovery and the last uses are a query each beside the nine of before.
     with django_assert_max_num_queries(14):
-    with django_assert_max_num_queries(14):
         client.get(URL)
 
 
