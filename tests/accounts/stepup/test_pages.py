@@ -131,7 +131,7 @@ def test_the_last_wrong_code_ends_it_and_a_new_one_is_offered(asking_ben):
     page = answers[-1].content.decode()
     assert "This code is over" in page
     assert reverse("stepup:again", args=[challenge.pk]) in page
-    assert page_of(asking_ben).count("This code is over") == 1
+    assert page_of(asking_ben).count("This code is over</h2>") == 1  # the title says so too
     asking_ben.post(reverse("stepup:again", args=[challenge.pk]))
     fresh = challenge_of(asking_ben)
     assert fresh != challenge
