@@ -33,6 +33,7 @@ from tests.accounts.sign_in.recovering import (
 from tests.accounts.sign_in.steps import challenge_of, is_signed_in, sign_in, type_code, type_password
 from tests.accounts.sign_in.test_sign_up import strip_tokens
 from tests.codes import code_of
+from tests.matrix.people import GIVE
 from tests.people import PASSWORD
 
 Kind = SecurityEvent.Kind
@@ -301,6 +302,7 @@ def test_the_new_contact_is_told_when_it_is_ready_and_finishes_it(client, ada, r
 
 def test_nothing_old_leads_in_any_more(client, ada, ready):
     make_backup_codes(ada)
+    GIVE["passkey"](ada)
     Authenticator.objects.create(user=ada, name="unconfirmed", confirmed=False)
     User.objects.filter(pk=ada.pk).update(
         locked_at=timezone.now(), reset_factor="email", preferred_device="x", reset_factor_rests_until=timezone.now()
