@@ -1,6 +1,7 @@
 """What every test may ask for. Servers that speak a provider's API are in tests/servers, people in tests/people.py."""
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from accounts.delivery import services
@@ -26,6 +28,30 @@ pytest_plugins = ["tests.people", "tests.browser.loud"]
 def _no_broker() -> None:
     """What is enqueued stays in this process; tests/faults talks to a real broker."""
     celery_app.conf.broker_url = "memory://"
+
+
+def _decide_in_the_row(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+    """PostgreSQL looks once more at the row it waited for, but not into a subquery.
+
+    So a conditional write that finds its own rows through a subquery (Django writes one when the condition spans
+    tables) lets two through (https://www.postgresql.org/docs/18/transaction-iso.html#XACT-READ-COMMITTED).
+    """
+    if re.match(
+        r'(?:UPDATE|DELETE FROM) ("\w+").* WHERE \1\."\w+" IN \(SELECT (?:DISTINCT )?\w+\."\w+" (?:AS \w+ )?FROM \1 ',
+        str(sql),
+    ):
+        raise AssertionError(f"the condition of this write is not decided in the row it changes: {sql}")
+    return execute(sql, params, many, context)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _writes_decide_in_the_row() -> Iterator[None]:
+    def watch(connection: Any, **_: Any) -> None:
+        connection.execute_wrappers.append(_decide_in_the_row)
+
+    connection_created.connect(watch)
+    yield
+    connection_created.disconnect(watch)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.stepup.credentials import credentials_under_each_key, has_kept_credentials
-from accounts.stepup.models import Grant
+from accounts.stepup.models import Challenge, Grant
 
 
 class NoGrant(Exception):
@@ -68,7 +68,8 @@ def use_up(grant: Grant, now: datetime | None = None) -> None:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("a grant is used in the transaction of what it allows")
     now = now or timezone.now()
+    kept = Challenge.objects.filter(pk=grant.challenge_id, credentials__in=credentials_under_each_key(grant.user))
     unused = Grant.objects.filter(pk=grant.pk, used_at=None, expires_at__gt=now)
-    if not unused.filter(challenge__credentials__in=credentials_under_each_key(grant.user)).update(used_at=now):
+    if not unused.filter(challenge_id__in=kept.values("pk")).update(used_at=now):
         raise NoGrant
     grant.used_at = now
