@@ -32,6 +32,14 @@ def parse_phone(text: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def country_of(number: str) -> str:
+    """The region a number belongs to (ISO 3166-1 alpha-2), "" where it has none."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+
+
 def is_landline(number: str) -> bool:
     """Surely one: where a country's numbers don't tell, it may be a mobile and is taken for one."""
     try:

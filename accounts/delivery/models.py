@@ -69,6 +69,10 @@ class Message(models.Model):
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.QUEUED)
     reason = models.CharField(_("reason"), max_length=16, choices=Reason, blank=True)
     provider_code = models.CharField(_("provider's code"), max_length=16, blank=True)
+    # Of a text or call: the region of the number (ISO 3166-1), the network that has it, and what the send costs.
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    carrier = models.CharField(_("network"), max_length=60, blank=True)
+    cost = models.DecimalField(_("cost"), max_digits=8, decimal_places=4, null=True)
     tries = models.PositiveSmallIntegerField(default=0)
 
     queued_at = models.DateTimeField(_("asked for"), default=timezone.now)
@@ -156,6 +160,9 @@ class Alarm(models.Model):
     class Kind(models.TextChoices):
         PROVIDER_DOWN = "provider_down", _("the provider fails again and again")
         CREDENTIALS = "credentials", _("the provider refuses our credentials")
+        PUMPING = "pumping", _("many codes are asked for and hardly any is typed")
+        BUDGET = "budget", _("a budget of sends is used up")
+        SPENDING = "spending", _("the day's money for messages runs out")
 
     kind = models.CharField(_("what"), max_length=20, choices=Kind)
     about = models.CharField(_("about"), max_length=40)

@@ -19,6 +19,7 @@ from accounts.delivery.composing import writer_of
 from accounts.delivery.models import Channel, Message, Reason, State
 from accounts.delivery.providers import provider_for
 from accounts.delivery.providers.base import NotAdmitted, NotNow, NotTaken, Refused, Unanswered
+from accounts.phones import country_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def queue_message(
         kind=kind,
         channel=channel,
         destination=destination,
+        country="" if channel == Channel.EMAIL else country_of(destination),
         user=user,
         language=language or translation.get_language() or settings.LANGUAGE_CODE,
         challenge_id=challenge_id,

@@ -1,6 +1,6 @@
 import pytest
 
-from accounts.phones import mask, parse_phone
+from accounts.phones import country_of, mask, parse_phone
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,11 @@ def test_a_national_form_is_read_in_the_shops_region(settings):
 )
 def test_a_mask_shows_enough_to_recognise_ones_own(destination, shown):
     assert mask(destination) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [("+4915112345678", "DE"), ("+14155552671", "US"), ("+16135550123", "CA"), ("ada@example.org", ""), ("+999", "")],
+)
+def test_a_number_belongs_to_a_country(number, country):
+    assert country_of(number) == country
