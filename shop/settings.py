@@ -30,8 +30,9 @@ SITE_HOST = urlsplit(SITE_URL).hostname
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SHOP_NAME = env("SHOP_NAME", default="Countersign")
-CURRENCY = "EUR"
-TAX_RATE = Decimal("0.19")  # included in every price
+CURRENCY = env("CURRENCY", default="EUR")  # ISO 4217; chosen before the first `migrate`
+PRICES_INCLUDE_TAX = env.bool("PRICES_INCLUDE_TAX", default=True)  # whether prices and fees are entered with tax
+TAX_RATE = Decimal("0.19")
 
 # --- databases -------------------------------------------------------------------------------------------------------
 
