@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from shop.cart.models import MOST_OF_ONE, Cart, CartLine
-from shop.product.models import Variant, not_counting
+from shop.product.models import Variant, not_counting, option_names
 
 SESSION_KEY = "cart_id"
 
@@ -63,10 +63,11 @@ class Line:
     quantity: int
     price_seen: Decimal
     available: int
+    option_names: list[str]
 
     @property
     def price(self) -> Decimal:
-        return self.variant.price
+        return self.variant.price_now
 
     @property
     def total(self) -> Decimal:
@@ -78,7 +79,7 @@ class Line:
 
     @property
     def is_on_sale(self) -> bool:
-        return self.variant.is_active and self.variant.product.is_published
+        return self.variant.is_active and self.variant.product.is_public
 
     @property
     def can_be_bought(self) -> bool:
@@ -94,11 +95,15 @@ class Line:
 
     @property
     def options(self) -> str:
-        return self.variant.name
+        """ "Size: Small, Colour: Red"; the name alone where the product has no options."""
+        if not self.option_names:
+            return self.variant.name
+        pairs = zip(self.option_names, self.variant.option_values, strict=False)
+        return ", ".join(f"{name}: {value}" for name, value in pairs)
 
     @property
     def picture_url(self) -> str:
-        return self.variant.product.picture_url
+        return self.variant.picture_url
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,10 @@ def lines_of(cart: Cart | None, now: datetime | None = None) -> list[Line]:
     lines = (
         CartLine.objects.filter(cart=cart)
         .select_related("variant__product")
-        .annotate(free=stock + not_counting("variant", holder=OWN_HOLDER, now=now))
+        .annotate(
+            free=stock + not_counting("variant", holder=OWN_HOLDER, now=now),
+            option_names=option_names("variant__product"),
+        )
         .order_by("added_at", "pk")
     )
     return [
@@ -153,7 +161,8 @@ def lines_of(cart: Cart | None, now: datetime | None = None) -> list[Line]:
             variant=line.variant,
             quantity=line.quantity,
             price_seen=line.price_seen,
-            available=max(line.free, 0) if line.variant.is_active and line.variant.product.is_published else 0,
+            available=max(line.free, 0) if line.variant.is_active and line.variant.product.is_public else 0,
+            option_names=line.option_names,
         )
         for line in lines
     ]
@@ -295,7 +304,7 @@ def _variant(cart: Cart, variant_id: int, now: datetime) -> Any:
 def _write(cart: Cart, variant: Any, quantity: int, now: datetime) -> None:
     if quantity > variant.in_cart and quantity > min(variant.free, MOST_OF_ONE):
         raise NotEnough(variant, variant.free, variant.in_cart)
-    _upsert([CartLine(cart=cart, variant=variant, quantity=quantity, price_seen=variant.price, added_at=now)])
+    _upsert([CartLine(cart=cart, variant=variant, quantity=quantity, price_seen=variant.price_now, added_at=now)])
 
 
 def _upsert(lines: list[CartLine]) -> None:

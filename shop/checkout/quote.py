@@ -14,7 +14,7 @@ from shop.cart.models import Cart, CartLine
 from shop.checkout.delivery import METHODS
 from shop.checkout.models import Checkout
 from shop.money import format_money, round_money
-from shop.product.models import Variant
+from shop.product.models import Variant, published
 
 ADDRESS_FIELDS = ("name", "line1", "line2", "postcode", "city", "country")
 CONTACT_FIELDS = ("email", "phone")
@@ -28,7 +28,7 @@ class QuoteLine:
 
     @property
     def unit_price(self) -> Decimal:
-        return self.variant.price
+        return self.variant.price_now
 
     @property
     def total(self) -> Decimal:
@@ -45,7 +45,7 @@ class QuoteLine:
 
     @property
     def picture_url(self) -> str:
-        return self.variant.product.picture_url
+        return self.variant.picture_url
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Quote:
 
 def quote_of(cart: Cart, checkout: Checkout) -> Quote:
     """The cart at the prices of now; variants that are no longer on sale are not in it."""
-    lines = CartLine.objects.filter(cart=cart, variant__is_active=True, variant__product__is_published=True)
+    lines = CartLine.objects.filter(published("variant__product__"), cart=cart, variant__is_active=True)
     return Quote(
         checkout,
         [

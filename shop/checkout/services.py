@@ -312,7 +312,7 @@ def _write_order(quote: Quote, cart: Cart, asker: Asker, device: str, grant: Gra
             variant=line.variant,
             sku=line.variant.sku,
             name=str(line.variant),
-            picture=line.variant.product.picture,
+            picture=line.variant.picture or line.variant.product.picture,
             unit_price=line.unit_price,
             quantity=line.quantity,
             total=line.total,

@@ -5,7 +5,7 @@ from itertools import zip_longest
 from django.db import transaction
 
 from shop.demo.catalogue import CATEGORIES, DemoProduct
-from shop.product.models import Category, Product, Variant
+from shop.product.models import Category, Option, Product, ProductPicture, Variant
 
 
 def create_goods() -> int:
@@ -29,6 +29,7 @@ def create_goods() -> int:
 
 @transaction.atomic
 def _create(category: Category, demo: DemoProduct) -> bool:
+    picture = f"img/demo/{demo.slug}.svg"
     product, created = Product.objects.get_or_create(
         slug=demo.slug,
         defaults={
@@ -36,14 +37,24 @@ def _create(category: Category, demo: DemoProduct) -> bool:
             "name": demo.name,
             "summary": demo.summary,
             "description": demo.description,
-            "option": demo.option,
-            "picture": f"img/demo/{demo.slug}.svg",
+            "picture": picture,
             "picture_alt": demo.picture_alt,
         },
     )
     if created:
+        ProductPicture.objects.create(product=product, static_path=picture, alt=demo.picture_alt)
+        if demo.option:
+            values = [each.name for each in demo.variants]
+            Option.objects.create(product=product, name=demo.option, values=values)
         Variant.objects.bulk_create(
-            Variant(product=product, sku=each.sku, name=each.name, price=each.price, on_hand=each.on_hand)
+            Variant(
+                product=product,
+                sku=each.sku,
+                name=each.name,
+                option_values=[each.name] if demo.option else [],
+                price=each.price,
+                on_hand=each.on_hand,
+            )
             for each in demo.variants
         )
     return created

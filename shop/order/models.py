@@ -1,6 +1,5 @@
 from django.conf import settings
 from django.db import models
-from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -9,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.factors.registry import factor
 from accounts.stepup.models import BY_RULE
 from shop.money import MoneyField
-from shop.product.models import Variant
+from shop.product.models import Variant, picture_url
 
 
 class Order(models.Model):
@@ -100,7 +99,12 @@ class Order(models.Model):
     def summary_lines(self) -> list[dict[str, object]]:
         """For components/order_summary.html."""
         return [
-            {"name": line.name, "quantity": line.quantity, "total": line.total, "picture_url": static(line.picture)}
+            {
+                "name": line.name,
+                "quantity": line.quantity,
+                "total": line.total,
+                "picture_url": picture_url(line.picture),
+            }
             for line in self.lines.all()
         ]
 

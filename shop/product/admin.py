@@ -78,8 +78,8 @@ class CategoryAdmin(admin.ModelAdmin):
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
-    list_display = ("name", "category", "is_published", "left")
-    list_filter = ("is_published", "category")
+    list_display = ("name", "category", "status", "left")
+    list_filter = ("status", "category")
     list_select_related = ("category",)
     ordering = ("name",)
     search_fields = ("name", "slug", "variants__sku")

@@ -10,7 +10,7 @@ from shop.product.models import Category, Product
 
 PAGE_SIZE = 24
 SORTS = {
-    "newest": (_("Newest first"), ["-created_at", "-pk"]),
+    "newest": (_("Newest first"), ["-publish_at", "-pk"]),
     "name": (_("Name"), ["name", "pk"]),
     "price": (_("Price: low to high"), ["price_from", "name", "pk"]),
     "-price": (_("Price: high to low"), ["-price_to", "name", "pk"]),
@@ -28,7 +28,7 @@ def find_products(*, q: str = "", category: Category | None = None, sort: str = 
     """The products on sale in which each word of `q` is found, whatever its accents, as a queryset for cards."""
     products = Product.objects.on_sale().for_cards()
     if category is not None:
-        products = products.filter(category=category)
+        products = products.within(category)
     for word in q.split()[:MOST_WORDS]:
         products = products.filter(
             Q(name__unaccent__icontains=word)

@@ -63,17 +63,18 @@ def listing(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
-    variants = list(Variant.objects.on_sale().with_free().filter(product__slug=slug).order_by("pk"))
+    variants = list(Variant.objects.on_sale().with_free().with_option_names().filter(product__slug=slug).order_by("pk"))
     if not variants:
         raise Http404
     product = variants[0].product
-    prices = {variant.price for variant in variants}
+    prices = {variant.price_now for variant in variants}
     return render(
         request,
         "product/detail.html",
         {
             "product": product,
             "variants": variants,
+            "option": ", ".join(variants[0].option_names),
             "chosen": next((variant for variant in variants if variant.free > 0), None),
             "price_from": min(prices),
             "several_prices": len(prices) > 1,

@@ -82,7 +82,7 @@ class TestAdd:
 
     def test_what_is_not_sold_is_not_found(self, client):
         hidden, retired = variant(), variant(is_active=False)
-        Product.objects.filter(pk=hidden.product_id).update(is_published=False)
+        Product.objects.filter(pk=hidden.product_id).update(status="draft")
         assert [add(client, each).status_code for each in (hidden, retired)] == [404, 404]
 
     def test_a_cart_of_a_session_that_was_swept_away_is_made_again(self, client):

@@ -74,7 +74,7 @@ class TestAdding:
         assert refusal.value.words == words
         assert services.count_items(session, GUEST) == in_cart
 
-    @pytest.mark.parametrize("change", [{"is_active": False}, {"product__is_published": False}, None])
+    @pytest.mark.parametrize("change", [{"is_active": False}, {"product__status": "draft"}, None])
     def test_it_refuses_what_is_not_sold(self, change):
         mug = variant()
         if change is None:
@@ -82,7 +82,7 @@ class TestAdding:
         elif "is_active" in change:
             Variant.objects.update(**change)
         else:
-            Product.objects.update(is_published=False)
+            Product.objects.update(status="draft")
         with pytest.raises(NotSold):
             put(mug)
         assert not Cart.objects.exists()
@@ -176,7 +176,7 @@ class TestReading:
 
     def test_what_is_no_longer_sold_is_not_available(self, ben):
         put(variant(), user=ben)
-        Product.objects.update(is_published=False)
+        Product.objects.update(status="draft")
         (line,) = services.lines_of(Cart.objects.get())
         assert (line.is_on_sale, line.available, services.subtotal_of([line])) == (False, 0, Decimal("0.00"))
 

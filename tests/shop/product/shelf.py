@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from shop.product.models import Category, Product, Variant
+from shop.product.models import Category, Option, Product, Variant
 
 _numbers = count(1)
 
@@ -17,6 +17,10 @@ def product(name: str = "Mug", **fields: Any) -> Product:
     fields.setdefault("category", None)
     fields["category"] = fields["category"] or category()
     return Product.objects.create(name=name, **fields)
+
+
+def option(of: Product, name: str, *values: str) -> Option:
+    return Option.objects.create(product=of, name=name, values=list(values), position=of.options.count())
 
 
 def variant(

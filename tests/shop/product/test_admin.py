@@ -1,6 +1,7 @@
 """The catalogue in the admin. Who may enter is tested with the proofs."""
 
 import pytest
+from django.forms import MultiValueField
 from django.urls import reverse
 
 from accounts.stepup.admin_site import StaffAdminSite
@@ -29,7 +30,10 @@ def form_of(page):
     for form in forms:
         for bound in form:
             value = bound.value()
-            if value is not None and value is not False:
+            if isinstance(bound.field, MultiValueField):
+                for n, part in enumerate(bound.field.widget.decompress(value)):
+                    data[f"{bound.html_name}_{n}"] = "" if part is None else part
+            elif value is not None and value is not False:
                 data[bound.html_name] = value
                 if bound.field.show_hidden_initial:
                     data[bound.html_initial_name] = value

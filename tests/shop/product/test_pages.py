@@ -10,7 +10,7 @@ from shop.cart.models import Cart, CartLine
 from shop.product import stock
 from shop.product.listing import PAGE_SIZE
 from shop.product.models import Variant
-from tests.shop.product.shelf import category, product, variant
+from tests.shop.product.shelf import category, option, product, variant
 
 pytestmark = pytest.mark.django_db
 LIST = "/products/"
@@ -44,7 +44,7 @@ class TestHome:
 class TestListing:
     def test_it_shows_what_is_on_sale(self, client):
         variant(of=product("Teapot"))
-        variant(of=product("Secret", is_published=False))
+        variant(of=product("Secret", status="draft"))
         variant(of=product("Retired"), is_active=False)
         product("Unborn")
         assert names(client.get(LIST)) == ["Teapot"]
@@ -130,10 +130,11 @@ class TestListing:
 
 class TestProduct:
     def test_it_shows_variants_with_price_and_stock(self, client):
-        pot = product("Pot", option="Size")
-        variant("Small", of=pot, price="7.50")
-        variant("Large", of=pot, price="34.00", on_hand=2)
-        variant("Huge", of=pot, price="50.00", on_hand=0)
+        pot = product("Pot")
+        option(pot, "Size", "Small", "Large", "Huge")
+        variant(option_values=["Small"], of=pot, price="7.50")
+        variant(option_values=["Large"], of=pot, price="34.00", on_hand=2)
+        variant(option_values=["Huge"], of=pot, price="50.00", on_hand=0)
         variant("Retired", of=pot, is_active=False)
         text = client.get(pot.get_absolute_url()).text
         assert "Small" in text and "€\xa034.00" in text and "only 2 left" in text and "sold out" in text
@@ -150,7 +151,7 @@ class TestProduct:
         stock.place_hold(Cart().pk, {mug.pk: 1}, timezone.now() - stock.HOLD_LIFE)
         assert "Only 1 left" in client.get(mug.product.get_absolute_url()).text
 
-    @pytest.mark.parametrize("fields", [{"is_published": False}, {}])
+    @pytest.mark.parametrize("fields", [{"status": "draft"}, {}])
     def test_what_is_not_on_sale_is_not_found(self, client, fields):
         pot = product("Pot", **fields)
         if fields:
