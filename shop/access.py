@@ -137,6 +137,7 @@ ACCESS: dict[str, Access] = {
     # Providers
     "delivery:twilio_status": SIGNED,
     "delivery:twilio_voice": SIGNED,
+    "delivery:vonage_status": SIGNED,
     # The demo, which is not there without DEMO=1
     "demo:inbox": ANYBODY,
     "demo:messages": ANYBODY,

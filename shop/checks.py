@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from accounts.delivery.providers import can_call
+from accounts.delivery.providers import TEXT_PROVIDERS, can_call, missing, text_providers
 
 
 @register(Tags.security, deploy=True)
@@ -35,6 +35,40 @@ def keys(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 def providers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if settings.DEMO:
         return []
+    found = _text_providers()
+    if text_providers() == ["vonage"] and not settings.TWILIO_ACCOUNT_SID:
+        found.append(
+            Warning(
+                "Only Vonage is set up, so codes come by text only: nobody is offered a call.",
+                hint="Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM (a number of yours that can call).",
+                id="shop.W002",
+            )
+        )
+    else:
+        found += _twilio()
+    if not settings.EMAIL_URL:
+        found.append(_missing("EMAIL_URL", "such as smtp+tls://user:password@mail.example.org:587"))
+    return found
+
+
+def _text_providers() -> list[CheckMessage]:
+    """Vonage is there or not; half of it is a mistake. A receipt without a signature is not believed."""
+    found: list[CheckMessage] = []
+    absent = missing("vonage")
+    if len(absent) < len(TEXT_PROVIDERS["vonage"]):
+        found += [_missing(name, "what the Vonage dashboard shows, or unset VONAGE_*") for name in absent]
+    if unknown := set(settings.TEXT_PROVIDERS) - set(TEXT_PROVIDERS):
+        found.append(
+            Error(
+                f"TEXT_PROVIDERS names {', '.join(sorted(unknown))}, which nobody here knows.",
+                hint=f"Set it to one or more of {','.join(TEXT_PROVIDERS)}, the first to be asked first.",
+                id="shop.E005",
+            )
+        )
+    return found
+
+
+def _twilio() -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"):
         if not getattr(settings, name):
@@ -51,8 +85,6 @@ def providers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                 id="shop.W002",
             )
         )
-    if not settings.EMAIL_URL:
-        found.append(_missing("EMAIL_URL", "such as smtp+tls://user:password@mail.example.org:587"))
     return found
 
 
@@ -62,11 +94,11 @@ def demo(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if not settings.DEMO:
         return []
     found: list[CheckMessage] = []
-    if settings.TWILIO_AUTH_TOKEN or settings.EMAIL_URL:
+    if settings.TWILIO_AUTH_TOKEN or settings.VONAGE_API_SECRET or settings.EMAIL_URL:
         found.append(
             Error(
                 "DEMO is set together with a real provider.",
-                hint="Unset DEMO, or unset TWILIO_* and EMAIL_URL.",
+                hint="Unset DEMO, or unset TWILIO_*, VONAGE_* and EMAIL_URL.",
                 id="shop.E001",
             )
         )

@@ -164,6 +164,14 @@ TWILIO_AUTH_TOKEN = env("TWILIO_AUTH_TOKEN", default="")
 TWILIO_MESSAGING_SERVICE_SID = env("TWILIO_MESSAGING_SERVICE_SID", default="")
 TWILIO_FROM = env("TWILIO_FROM", default="")
 TWILIO_API_URL = env("TWILIO_API_URL", default="https://api.twilio.com")
+VONAGE_API_KEY = env("VONAGE_API_KEY", default="")
+VONAGE_API_SECRET = env("VONAGE_API_SECRET", default="")
+VONAGE_SIGNATURE_SECRET = env("VONAGE_SIGNATURE_SECRET", default="")
+VONAGE_FROM = env("VONAGE_FROM", default="")
+VONAGE_API_URL = env("VONAGE_API_URL", default="https://rest.nexmo.com")
+# In the order in which they are asked; those that are not set up are passed over.
+TEXT_PROVIDERS = env.list("TEXT_PROVIDERS", default=["twilio", "vonage"])
+CARRIER_TIMEOUT = 5  # the same of texts and calls: somebody waits, and another provider may be at hand
 PROVIDER_TIMEOUT = 10  # seconds of silence after which a provider's answer counts as unknown
 
 EMAIL_URL = env("EMAIL_URL", default="")
@@ -202,6 +210,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "requeue-lost-messages": {"task": "accounts.delivery.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    # Among the codes, so that nothing slower stands before it.
+    "fail-over": {
+        "task": "accounts.delivery.tasks.fail_over", "schedule": 2.0, "options": {"expires": 2, "queue": "codes"}},
     "release-lapsed-holds": {
         "task": "shop.product.tasks.release_lapsed_holds", "schedule": 30.0, "options": {"expires": 30}},
     "settle-payments": {"task": "shop.checkout.tasks.settle_payments", "schedule": 60.0, "options": {"expires": 60}},

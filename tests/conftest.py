@@ -14,12 +14,14 @@ from django.utils import timezone
 
 from accounts.delivery import services
 from accounts.delivery.models import Message, State
-from accounts.delivery.providers import provider_for
+from accounts.delivery.providers import providers_for
 from accounts.models import User
 from accounts.stepup.challenges import Asker
 from shop.celery import app as celery_app
+from tests.servers import vonage as vonage_server
 from tests.servers.smtp import SmtpServer
 from tests.servers.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioServer
+from tests.servers.vonage import VonageServer
 
 pytest_plugins = ["tests.people", "tests.browser.loud"]
 
@@ -63,9 +65,9 @@ def _quick_and_apart(settings: Any) -> Iterator[None]:
     }
     settings.TWILIO_API_URL = "http://127.0.0.1:9"  # nobody listens on the discard port
     settings.TWILIO_FROM = "+15017122661"  # a number, so calls are offered
-    provider_for.cache_clear()
+    providers_for.cache_clear()
     yield
-    provider_for.cache_clear()
+    providers_for.cache_clear()
 
 
 @pytest.fixture
@@ -76,7 +78,19 @@ def twilio(settings: Any) -> Iterator[TwilioServer]:
         settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = ACCOUNT_SID, AUTH_TOKEN
         settings.TWILIO_FROM, settings.TWILIO_MESSAGING_SERVICE_SID = "+15017122661", ""
         settings.TWILIO_API_URL = server.url
-        provider_for.cache_clear()
+        providers_for.cache_clear()
+        yield server
+
+
+@pytest.fixture
+def vonage(settings: Any) -> Iterator[VonageServer]:
+    """A Vonage of our own: the second provider of texts beside `twilio`, the only one without it."""
+    with VonageServer() as server:
+        settings.DEMO = False
+        settings.VONAGE_API_KEY, settings.VONAGE_API_SECRET = vonage_server.API_KEY, vonage_server.API_SECRET
+        settings.VONAGE_SIGNATURE_SECRET, settings.VONAGE_FROM = vonage_server.SIGNATURE_SECRET, vonage_server.FROM
+        settings.VONAGE_API_URL = server.url
+        providers_for.cache_clear()
         yield server
 
 
@@ -89,17 +103,17 @@ def smtp(settings: Any) -> Iterator[SmtpServer]:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
         settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
         settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        provider_for.cache_clear()
+        providers_for.cache_clear()
         yield server
 
 
 @pytest.fixture
 def deliver(request: pytest.FixtureRequest, settings: Any) -> Callable[[], list[Message]]:
-    """`deliver()` hands over what waits, as a worker would, and returns it; through the demo inbox, or `twilio` and
-    `smtp` where the test asks for one of them."""
-    if not {"twilio", "smtp"} & set(request.fixturenames):
+    """`deliver()` hands over what waits, as a worker would, and returns it; through the demo inbox, or `twilio`,
+    `vonage` and `smtp` where the test asks for one of them."""
+    if not {"twilio", "vonage", "smtp"} & set(request.fixturenames):
         settings.DEMO = True
-        provider_for.cache_clear()
+        providers_for.cache_clear()
 
     def hand_over_what_waits() -> list[Message]:
         waiting = Message.objects.filter(state=State.QUEUED, not_before__lte=timezone.now()).order_by("queued_at", "pk")

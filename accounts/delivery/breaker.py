@@ -44,14 +44,14 @@ def failed(provider: str, now: datetime) -> None:
         raise_alarm(Alarm.Kind.PROVIDER_DOWN, about=provider, now=now)
 
 
-def refused_us(provider: str, now: datetime) -> None:
-    """It knows our credentials no more: nothing will pass before somebody mends that."""
+def refused_us(provider: str, now: datetime, kind: Alarm.Kind = Alarm.Kind.CREDENTIALS) -> None:
+    """It takes nothing of ours, whatever it is: nothing will pass before somebody mends that."""
     Breaker.objects.update_or_create(provider=provider, defaults={"failures": FAILURES, "open_until": now + REST})
-    raise_alarm(Alarm.Kind.CREDENTIALS, about=provider, now=now)
+    raise_alarm(kind, about=provider, now=now)
 
 
 def succeeded(provider: str, now: datetime) -> None:
     """It took a message, or refused one for reasons of that message's own."""
     if Breaker.objects.filter(provider=provider, failures__gt=0).update(failures=0, open_until=None):
-        for kind in (Alarm.Kind.PROVIDER_DOWN, Alarm.Kind.CREDENTIALS):
+        for kind in (Alarm.Kind.PROVIDER_DOWN, Alarm.Kind.CREDENTIALS, Alarm.Kind.CREDIT):
             end_alarm(kind, about=provider, now=now)

@@ -28,11 +28,13 @@ class Writer:
     `handed_over` is told the time at which the provider took the message, in the transaction that records it.
     Of a call, `compose` gives the greeting, which an answering machine may hear; `after_key` gives what is said when
     somebody has pressed a key.
+    `again` queues the same once more for the provider of that name, where it is still waited for and may be sent.
     """
 
     compose: Callable[[Message, datetime], Content | None]
     handed_over: Callable[[Message, datetime], None] = lambda message, at: None
     after_key: Callable[[Message, datetime], Content | None] = lambda message, now: None
+    again: Callable[[Message, str, datetime], bool] = lambda message, provider, now: False
 
 
 _writers: dict[str, Writer] = {}

@@ -44,6 +44,10 @@ def _plain_character(character: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", character) if c in BASIC)
 
 
+def is_plain(text: str) -> bool:
+    return all(character in BASIC or character in EXTENDED for character in text)
+
+
 def septets(text: str) -> int:
     """How long a GSM-7 text is on the wire."""
     return sum(2 if character in EXTENDED else 1 for character in text)

@@ -62,6 +62,11 @@ class Message(models.Model):
     # What it is about: the challenge of a code, the event of a notice, the order of a confirmation.
     challenge = models.ForeignKey("stepup.Challenge", on_delete=models.CASCADE, null=True, related_name="messages")
     send_number = models.PositiveSmallIntegerField(default=1)
+    # Failover: when another provider was asked to bring the same, and for whom this one stands in.
+    replaced_at = models.DateTimeField(null=True)
+    instead_of = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="replacements")
+    # The names of those who said no for good, before another provider was asked in their place.
+    refused_by = models.CharField(_("refused by"), max_length=60, blank=True)
     reference = models.CharField(max_length=40, blank=True)
 
     provider = models.CharField(_("provider"), max_length=20, blank=True)
@@ -109,6 +114,11 @@ class Message(models.Model):
                 condition=models.Q(challenge__isnull=False),
             ),
             models.UniqueConstraint(
+                name="message_instead_once_a_provider",
+                fields=["challenge", "channel", "provider"],
+                condition=models.Q(instead_of__isnull=False),
+            ),
+            models.UniqueConstraint(
                 name="message_once_a_reference",
                 fields=["kind", "channel", "destination", "reference"],
                 condition=~models.Q(reference=""),
@@ -117,6 +127,9 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["state", "not_before"], condition=models.Q(state__in=["queued", "handing_over"]),
                          name="message_waiting"),
+            models.Index(fields=["handing_over_at"], name="message_may_be_replaced",
+                         condition=models.Q(challenge__isnull=False, replaced_at=None,
+                                            state__in=["handing_over", "handed_over", "unknown", "failed"])),
             models.Index(fields=["user", "-queued_at"]),
             models.Index(fields=["destination", "-queued_at"]),
             models.Index(fields=["provider_id"]),
@@ -149,6 +162,8 @@ class Breaker(models.Model):
     provider = models.CharField(max_length=20, primary_key=True)
     failures = models.PositiveSmallIntegerField(default=0)
     open_until = models.DateTimeField(null=True)
+    # Since when nothing is heard of the messages it took; NULL when the last report is younger than that.
+    silent_since = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.failures} failures"
@@ -160,6 +175,8 @@ class Alarm(models.Model):
     class Kind(models.TextChoices):
         PROVIDER_DOWN = "provider_down", _("the provider fails again and again")
         CREDENTIALS = "credentials", _("the provider refuses our credentials")
+        CREDIT = "credit", _("our credit with the provider is used up")
+        NO_REPORTS = "no_reports", _("the provider takes messages, and its reports don’t reach us")
         PUMPING = "pumping", _("many codes are asked for and hardly any is typed")
         BUDGET = "budget", _("a budget of sends is used up")
         SPENDING = "spending", _("the day's money for messages runs out")

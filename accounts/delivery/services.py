@@ -14,11 +14,19 @@ from django.db.models import F
 from django.utils import timezone, translation
 from kombu.exceptions import OperationalError as BrokerError
 
-from accounts.delivery import breaker
+from accounts.delivery import breaker, failover
 from accounts.delivery.composing import writer_of
-from accounts.delivery.models import Channel, Message, Reason, State
-from accounts.delivery.providers import provider_for
-from accounts.delivery.providers.base import NotAdmitted, NotNow, NotTaken, Refused, Unanswered
+from accounts.delivery.models import Alarm, Channel, Message, Reason, State
+from accounts.delivery.providers import providers_for
+from accounts.delivery.providers.base import (
+    NoCredit,
+    NotAdmitted,
+    NotNow,
+    NotTaken,
+    Provider,
+    Refused,
+    Unanswered,
+)
 from accounts.phones import country_of
 
 logger = logging.getLogger(__name__)
@@ -28,6 +36,7 @@ CLAIM_LIFE = timedelta(seconds=3 * settings.PROVIDER_TIMEOUT)
 # What is queued for longer than this was lost by the broker, or never reached it.
 REQUEUE_AFTER = timedelta(seconds=10)
 MAX_TRIES = 8
+SHORT_PAUSE = 2.0  # seconds; whoever asks for more is passed over, if there is another
 MESSAGE_LIFE = timedelta(days=2)  # for what carries no life of its own
 
 
@@ -41,6 +50,8 @@ def queue_message(
     challenge_id: UUID | None = None,
     send_number: int = 1,
     reference: str = "",
+    instead_of: Message | None = None,
+    provider: str = "",
 ) -> Message:
     """Write the row in the caller's transaction and enqueue after its commit. Never waits for a provider."""
     message = Message.objects.create(
@@ -53,6 +64,8 @@ def queue_message(
         challenge_id=challenge_id,
         send_number=send_number,
         reference=reference,
+        instead_of=instead_of,
+        provider=provider,
     )
     transaction.on_commit(lambda: enqueue(message.pk, kind))
     return message
@@ -84,7 +97,10 @@ def move(message_id: UUID, state: State, **fields: Any) -> bool:
 
 
 def hand_over(message_id: UUID, now: datetime | None = None) -> None:
-    """Claim the message, compose it, give it to its provider, and record what became of it.
+    """Claim the message, compose it, give it to a provider, and record what became of it.
+
+    A provider that surely did not take it, or that is left alone, is passed over for the next one in the same claim:
+    each is asked at most once. Only an ordinary short "not now" is waited for.
 
     The claim is committed before the provider is called, and no transaction is open while it is. A worker that dies
     in between leaves `handing_over`, which the sweep turns into `unknown`: this send is not repeated by itself.
@@ -102,54 +118,102 @@ def hand_over(message_id: UUID, now: datetime | None = None) -> None:
     if content is None:
         move(message.pk, State.EXPIRED, ended_at=now)
         return
-    provider = provider_for(message.channel)
-    if until := breaker.closed_again_at(provider.name, now):
-        _wait_for(message, until)
-        return
-    Message.objects.filter(pk=message.pk).update(provider=provider.name)
-    try:
-        provider_id = provider.hand_over(message, content)
-    except Refused as refusal:
-        if isinstance(refusal, NotAdmitted):
-            breaker.refused_us(provider.name, timezone.now())
-        else:
-            breaker.succeeded(provider.name, timezone.now())
-        logger.warning("%s refused message %s: %s %s", provider.name, message.pk, refusal.reason, refusal.code)
-        move(message.pk, State.FAILED, reason=refusal.reason, provider_code=refusal.code, ended_at=timezone.now())
-        return
-    except NotTaken as refusal:
-        if not isinstance(refusal, NotNow):
+    put_off: list[NotTaken] = []
+    rests_until: list[datetime] = []
+    refusal = Refused(Reason.PROVIDER)
+    for provider in _carriers(message):
+        if until := breaker.closed_again_at(provider.name, now):
+            rests_until.append(until)
+            continue
+        if not _claim_for(message, provider.name):
+            return  # given up for dead meanwhile, and somebody else saw to it
+        try:
+            provider_id = provider.hand_over(message, content)
+        except Refused as refusal_of_this_one:
+            refusal = refusal_of_this_one
+            if _note_refusal(message, provider.name, refusal):
+                continue
+            rests_until.clear()
+            put_off.clear()
+            break
+        except NotTaken as delay:
+            if not isinstance(delay, NotNow):
+                breaker.failed(provider.name, timezone.now())
+            put_off.append(delay)
+            if isinstance(delay, NotNow) and _pause(message, delay.retry_after) <= SHORT_PAUSE:
+                break
+            continue
+        except Unanswered:
             breaker.failed(provider.name, timezone.now())
-        _wait(message, refusal.retry_after)
-        return
-    except Unanswered:
-        breaker.failed(provider.name, timezone.now())
-        logger.warning("%s did not answer for message %s.", provider.name, message.pk)
-        move(message.pk, State.UNKNOWN, ended_at=timezone.now())
+            logger.warning("%s did not answer for message %s.", provider.name, message.pk)
+            move(message.pk, State.UNKNOWN, ended_at=timezone.now())
+            with transaction.atomic():
+                writer.handed_over(message, now)
+            failover.replace(message, timezone.now())
+            return
+        taken_at = timezone.now()
+        breaker.succeeded(provider.name, taken_at)
         with transaction.atomic():
-            writer.handed_over(message, now)
+            # A status report may have been faster; what it wrote stays.
+            move(message.pk, State.HANDED_OVER)
+            Message.objects.filter(pk=message.pk).update(provider_id=provider_id, handed_over_at=taken_at)
+            writer.handed_over(message, taken_at)
         return
-    taken_at = timezone.now()
-    breaker.succeeded(provider.name, taken_at)
-    with transaction.atomic():
-        # A status report may have been faster; what it wrote stays.
-        move(message.pk, State.HANDED_OVER)
-        Message.objects.filter(pk=message.pk).update(provider_id=provider_id, handed_over_at=taken_at)
-        writer.handed_over(message, taken_at)
+    if put_off:
+        _wait(message, min(_pause(message, delay.retry_after) for delay in put_off))
+    elif rests_until:
+        _wait_for(message, min(rests_until))
+    else:
+        move(message.pk, State.FAILED, reason=refusal.reason, provider_code=refusal.code, ended_at=timezone.now())
 
 
-def _wait(message: Message, retry_after: float | None) -> None:
-    """The provider surely did not take it: try again, each time later."""
+def _carriers(message: Message) -> list[Provider]:
+    """Those to ask in this order. What went out in another's place is for one provider only."""
+    if message.instead_of_id:
+        return [provider for provider in providers_for(message.channel) if provider.name == message.provider]
+    return [each for each in providers_for(message.channel) if each.name not in message.refused_by.split()]
+
+
+def _claim_for(message: Message, provider: str) -> bool:
+    """The claim says who is asked. False where it is no longer ours."""
+    mine = Message.objects.filter(
+        pk=message.pk, state=State.HANDING_OVER, handing_over_at=message.handing_over_at, tries=message.tries
+    )
+    return bool(mine.update(provider=provider))
+
+
+def _note_refusal(message: Message, provider: str, refusal: Refused) -> bool:
+    """Whether another provider may be asked in its place."""
+    now = timezone.now()
+    if isinstance(refusal, NotAdmitted):
+        kind = Alarm.Kind.CREDIT if isinstance(refusal, NoCredit) else Alarm.Kind.CREDENTIALS
+        breaker.refused_us(provider, now, kind)
+    else:
+        breaker.succeeded(provider, now)
+    logger.warning("%s refused message %s: %s %s", provider, message.pk, refusal.reason, refusal.code)
+    if refusal.reason not in failover.ELSEWHERE:
+        return False
+    message.refused_by = f"{message.refused_by} {provider}".strip()
+    Message.objects.filter(pk=message.pk).update(refused_by=message.refused_by)
+    return True
+
+
+def _pause(message: Message, retry_after: float | None) -> float:
+    """Seconds; as long as the provider asks, else longer each time."""
+    return retry_after if retry_after is not None else min(2.0**message.tries, 60.0)
+
+
+def _wait(message: Message, pause: float) -> None:
+    """No provider took it, surely: try again, each time later."""
     now = timezone.now()
     if message.tries >= MAX_TRIES or now - message.queued_at > MESSAGE_LIFE:
         move(message.pk, State.FAILED, reason=Reason.PROVIDER, ended_at=now)
         return
-    pause = retry_after if retry_after is not None else min(2.0**message.tries, 60.0)
     move(message.pk, State.QUEUED, not_before=now + timedelta(seconds=pause))
 
 
 def _wait_for(message: Message, until: datetime) -> None:
-    """Its provider is left alone until then. It was not asked, so this was no try."""
+    """Its providers are left alone until then. None was asked, so this was no try."""
     if until - message.queued_at > MESSAGE_LIFE:
         move(message.pk, State.FAILED, reason=Reason.PROVIDER, ended_at=until)
     else:
@@ -179,4 +243,5 @@ def report(message: Message, state: State, *, reason: str = "", provider_code: s
         fields |= {"reason": reason, "provider_code": provider_code}
     if provider_id:
         fields["provider_id"] = provider_id
+    failover.heard_of(message.provider)
     return move(message.pk, state, **fields)

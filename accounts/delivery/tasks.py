@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from accounts.delivery import services
+from accounts.delivery import failover, services
 
 
 @shared_task
@@ -15,3 +15,8 @@ def hand_over(message_id: str) -> None:
 @shared_task
 def sweep() -> None:
     services.sweep()
+
+
+@shared_task
+def fail_over() -> None:
+    failover.sweep()

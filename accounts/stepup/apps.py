@@ -11,7 +11,11 @@ class StepupConfig(AppConfig):
         from accounts.delivery.composing import Writer, register
         from accounts.delivery.models import Message
         from accounts.stepup import messages
+        from accounts.stepup.challenges import send_instead
 
-        register(Message.Kind.CODE, Writer(messages.compose_code, messages.handed_over, messages.speak_code))
-        explanation = Writer(messages.compose_explanation, messages.handed_over, messages.speak_explanation)
+        code = Writer(messages.compose_code, messages.handed_over, messages.speak_code, send_instead)
+        register(Message.Kind.CODE, code)
+        explanation = Writer(
+            messages.compose_explanation, messages.handed_over, messages.speak_explanation, send_instead
+        )
         register(Message.Kind.EXPLANATION, explanation)

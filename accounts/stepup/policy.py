@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django_otp.models import Device
 
 from accounts.delivery import breaker
-from accounts.delivery.providers import provider_for
+from accounts.delivery.providers import providers_for
 from accounts.factors.base import Factor, Strength
 from accounts.factors.passkey import Passkey
 from accounts.factors.registry import all_factors
@@ -183,8 +183,13 @@ def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None, 
     failing = breaker.left_alone(now)
     return sorted(
         in_order(allowed, user.preferred_device),
-        key=lambda offer: bool(offer.factor.channel) and provider_for(offer.factor.channel).name in failing,
+        key=lambda offer: bool(failing and offer.factor.channel) and _fails(offer.factor, failing),
     )
+
+
+def _fails(factor: Factor, failing: set[str]) -> bool:
+    """All who could carry its codes do."""
+    return all(provider.name in failing for provider in providers_for(factor.channel or ""))
 
 
 def in_order(offers: list[Offer], preferred: str) -> list[Offer]:

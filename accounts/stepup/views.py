@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.delivery.failover import best
 from accounts.delivery.models import Message, State
 from accounts.factors.backup_code import few_left
 from accounts.factors.registry import factor as factor_of
@@ -290,11 +291,7 @@ def _alternatives(found: Challenge) -> list[dict[str, Any]]:
 def _sending_context(found: Challenge) -> dict[str, Any]:
     message = None
     if factor_of(found.factor).channel:
-        message = (
-            Message.objects.filter(challenge=found, channel=factor_of(found.factor).channel)
-            .order_by("-send_number")
-            .first()
-        )
+        message = best(Message.objects.filter(challenge=found, channel=factor_of(found.factor).channel))
     now = timezone.now()
     seconds_ago = int((now - _last_moved_at(message)).total_seconds()) if message else 0
     return {

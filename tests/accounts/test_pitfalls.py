@@ -145,7 +145,7 @@ def test_no_provider_is_called_while_somebody_waits(client, ben, monkeypatch):
         raise AssertionError("a provider was called in a request")
 
     monkeypatch.setattr(services, "hand_over", never)
-    monkeypatch.setattr(services, "provider_for", never)
+    monkeypatch.setattr(services, "providers_for", never)
     answer = type_password(client, ben.email)
     assert client.get(answer.url).status_code == 200
     assert Message.objects.get().state == State.QUEUED

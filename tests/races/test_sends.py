@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from accounts import limits
 from accounts.delivery.models import Message, State
-from accounts.delivery.providers import provider_for
+from accounts.delivery.providers import providers_for
 from accounts.delivery.services import hand_over
 from accounts.models import Counter
 from accounts.stepup import challenges
@@ -112,7 +112,7 @@ class TestHandOver:
                 together()
                 mine.state = State.HANDING_OVER
                 mine.save()
-                provider_for("text").hand_over(mine, writer_of(mine).compose(mine, timezone.now()))
+                providers_for("text")[0].hand_over(mine, writer_of(mine).compose(mine, timezone.now()))
 
         in_threads(5, naive)
         assert len(twilio.messages) > 1

@@ -8,22 +8,49 @@ from django.conf import settings
 from accounts.delivery.models import Channel
 from accounts.delivery.providers.base import Provider
 
+# What each provider of texts needs. Twilio sends by a messaging service or by a number, see check --deploy.
+TEXT_PROVIDERS = {
+    "twilio": ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
+    "vonage": ("VONAGE_API_KEY", "VONAGE_API_SECRET", "VONAGE_SIGNATURE_SECRET", "VONAGE_FROM"),
+}
+
 
 def can_call() -> bool:
     """A call needs a number that it comes from; a messaging service, a name or a short code only sends texts."""
     return settings.DEMO or bool(re.fullmatch(r"\+[1-9][0-9]{6,14}", settings.TWILIO_FROM))
 
 
+def missing(provider: str) -> list[str]:
+    """The settings of a provider of texts that are not set."""
+    return [name for name in TEXT_PROVIDERS[provider] if not getattr(settings, name)]
+
+
+def text_providers() -> list[str]:
+    """Their names, in the order in which they are asked. Without any, texts fail at Twilio, which says why."""
+    return [name for name in settings.TEXT_PROVIDERS if name in TEXT_PROVIDERS and not missing(name)] or ["twilio"]
+
+
 @cache
-def provider_for(channel: str) -> Provider:
+def providers_for(channel: str) -> tuple[Provider, ...]:
+    """Who carries this channel, in the order in which they are asked."""
     if settings.DEMO:
         from accounts.delivery.providers.demo import DemoProvider
 
-        return DemoProvider()
+        return (DemoProvider(),)
     if channel == Channel.EMAIL:
         from accounts.delivery.providers.email import EmailProvider
 
-        return EmailProvider()
+        return (EmailProvider(),)
+    if channel == Channel.TEXT:
+        return tuple(map(_provider, text_providers()))
+    return (_provider("twilio"),)
+
+
+def _provider(name: str) -> Provider:
+    if name == "vonage":
+        from accounts.delivery.providers.vonage import VonageProvider
+
+        return VonageProvider()
     from accounts.delivery.providers.twilio import TwilioProvider
 
     return TwilioProvider()

@@ -16,6 +16,10 @@ class NotAdmitted(Refused):
     """The provider refuses our credentials, so it will refuse every message."""
 
 
+class NoCredit(NotAdmitted):
+    """The provider carries nothing more before somebody pays."""
+
+
 class NotTaken(Exception):
     """The provider surely did not take the message; it may be tried again after `retry_after` seconds."""
 

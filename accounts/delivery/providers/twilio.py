@@ -16,11 +16,11 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
-from urllib3.exceptions import NewConnectionError
 
 from accounts.delivery.composing import Content
 from accounts.delivery.models import Channel, Message, Reason
 from accounts.delivery.providers.base import NotAdmitted, NotNow, NotTaken, Refused, Unanswered
+from accounts.delivery.providers.http import never_connected, retry_after
 
 # Twilio's own logger prints requests at INFO; this one has no ears, since a request holds a number and a code.
 _silent = logging.getLogger("countersign.twilio.silent")
@@ -58,16 +58,16 @@ class _HttpClient(TwilioHttpClient):
     """The official client's transport with a time-out and a silent logger, led to TWILIO_API_URL."""
 
     def __init__(self) -> None:
-        super().__init__(timeout=settings.PROVIDER_TIMEOUT, logger=_silent)
+        super().__init__(timeout=settings.CARRIER_TIMEOUT, logger=_silent)
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         url = url.replace("https://api.twilio.com", settings.TWILIO_API_URL.rstrip("/"), 1)
         response = super().request(method, url, *args, **kwargs)
         # Turned away at the door; the client's own errors lose the header.
         if response.status_code == 429:
-            raise NotNow(_seconds(response))
+            raise NotNow(retry_after(response.headers))
         if response.status_code == 503:
-            raise NotTaken(_seconds(response))
+            raise NotTaken(retry_after(response.headers))
         return response
 
 
@@ -86,7 +86,7 @@ class TwilioProvider:
         except requests.exceptions.ConnectTimeout:
             raise NotTaken from None
         except requests.exceptions.ConnectionError as error:
-            raise (NotTaken() if _never_connected(error) else Unanswered()) from None
+            raise (NotTaken() if never_connected(error) else Unanswered()) from None
         except (
             requests.exceptions.RequestException,
             TwilioException,
@@ -138,18 +138,6 @@ def voice_url(message: Message) -> str:
 def status_callback_url(message: Message) -> str:
     """Where Twilio reports; it names our message, so that a report finds it even where Twilio's answer was lost."""
     return f"{settings.SITE_URL}{reverse('delivery:twilio_status')}?{urlencode({'message': message.pk})}"
-
-
-def _seconds(response: Response) -> float | None:
-    """Retry-After, where it is a number of seconds, as Twilio's is."""
-    asked = (response.headers or {}).get("Retry-After", "")
-    return float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else None
-
-
-def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    """Refused or unresolved: no byte of the message left. A line that was cut later is another matter."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, NewConnectionError)
 
 
 def _typed(error: TwilioRestException) -> Exception:

@@ -22,7 +22,7 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def carrier(monkeypatch):
     carrier = Carrier()
-    monkeypatch.setattr(services, "provider_for", lambda channel: carrier)
+    monkeypatch.setattr(services, "providers_for", lambda channel: (carrier,))
     return carrier
 
 

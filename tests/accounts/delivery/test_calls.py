@@ -95,7 +95,7 @@ def test_it_comes_from_a_number_even_where_texts_go_by_a_service(ada, queued, de
 def test_what_twilio_answers_decides_what_happens(
     ada, queued, deliver, twilio, settings, behaviour, state, reason, code
 ):
-    settings.PROVIDER_TIMEOUT = 0.3
+    settings.CARRIER_TIMEOUT = 0.3
     twilio.answer_next(behaviour)
     message = queued(ada, "call")
     deliver()
@@ -342,7 +342,7 @@ class TestWhose:
         assert "This is over" in phone.takes(call, presses="1").before[0]
 
     def test_a_call_whose_answer_was_lost_says_its_code(self, ada, queued, deliver, twilio, phone, settings):
-        settings.PROVIDER_TIMEOUT = 0.3
+        settings.CARRIER_TIMEOUT = 0.3
         twilio.answer_next(CutAfter())
         message = queued(ada, "call")
         deliver()

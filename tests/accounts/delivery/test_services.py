@@ -42,7 +42,7 @@ class Carrier:
 @pytest.fixture
 def carrier(monkeypatch):
     carrier = Carrier()
-    monkeypatch.setattr(services, "provider_for", lambda channel: carrier)
+    monkeypatch.setattr(services, "providers_for", lambda channel: (carrier,))
     return carrier
 
 

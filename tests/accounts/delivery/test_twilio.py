@@ -8,7 +8,7 @@ import time_machine
 from django.utils import timezone
 
 from accounts.delivery.models import Message, State
-from accounts.delivery.providers import provider_for
+from accounts.delivery.providers import providers_for
 from accounts.delivery.providers.twilio import REASONS
 from accounts.delivery.services import hand_over
 from tests.codes import code_of
@@ -79,7 +79,7 @@ def test_a_messaging_service_picks_the_sender(ada, queued, deliver, twilio, sett
 def test_what_twilio_answers_decides_what_happens(
     ada, queued, deliver, twilio, settings, behaviour, state, reason, code, requests
 ):
-    settings.PROVIDER_TIMEOUT = 0.3
+    settings.CARRIER_TIMEOUT = 0.3
     twilio.answer_next(behaviour)
     message = queued(ada)
     deliver()
@@ -153,7 +153,7 @@ def test_an_answer_that_is_json_but_no_message_is_unknown(ada, queued, deliver, 
 
 
 def test_no_log_holds_the_code_or_the_number(ada, queued, deliver, twilio, caplog, settings):
-    settings.PROVIDER_TIMEOUT = 0.3
+    settings.CARRIER_TIMEOUT = 0.3
     with caplog.at_level("DEBUG"):
         for behaviour in (Accept(), Refuse(21211), TooMany(), ServerError(500), Hang(5), CutBefore(), Garbage()):
             twilio.answer_next(behaviour)
@@ -167,7 +167,7 @@ def test_no_log_holds_the_code_or_the_number(ada, queued, deliver, twilio, caplo
 
 
 def test_the_provider_is_made_once(twilio):
-    assert provider_for("text") is provider_for("text")
+    assert providers_for("text") is providers_for("text")
 
 
 def test_every_reason_has_words():
