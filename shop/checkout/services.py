@@ -32,17 +32,20 @@ from shop.money import format_money
 from shop.order.models import Order, OrderLine
 from shop.order.services import note
 from shop.payment.base import Card, Outcome, ProviderSilent
-from shop.payment.door import provider
+from shop.payment.door import provider, provider_of
 from shop.payment.models import Payment
-from shop.payment.services import request_refund, send_open_refunds
+from shop.payment.services import follow, send_open, void_of
 from shop.product import stock
 
 logger = logging.getLogger(__name__)
+State = Payment.State
 
 # Letters and digits that can't be taken for one another, on paper and on the phone.
 CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 # A payment under way for longer than this has lost its request; the provider is asked what became of it.
 SETTLE_AFTER = timedelta(minutes=1)
+# A shopper whom the bank has asked for longer than this does not come back: the goods are not set aside any more.
+ABANDONED_AFTER = timedelta(minutes=30)
 
 
 class CartChanged(Exception):
@@ -185,12 +188,12 @@ def pay_order(*, order: Order, attempt: int, card: Card, now: datetime | None = 
                 started_at=now,
             )
     except IntegrityError:
-        earlier = Payment.objects.filter(order=order, attempt=attempt).exclude(state=Payment.State.STARTED).first()
+        earlier = Payment.objects.filter(order=order, attempt=attempt).exclude(state=State.STARTED).first()
         if earlier is None:
             raise PaymentUnderWay from None  # this attempt or another one is open
         return earlier
     try:
-        outcome = provider().charge(payment, card)
+        outcome = provider().authorise(payment, card)
     except ProviderSilent:
         logger.warning("The payment provider did not answer for %s.", payment)
         raise PaymentUnderWay from None
@@ -202,10 +205,13 @@ def pay_order(*, order: Order, attempt: int, card: Card, now: datetime | None = 
 
 
 def settle(payment: Payment, outcome: Outcome, now: datetime | None = None) -> Payment.State | None:
-    """Write what became of a payment, and give its new state; None where somebody else wrote it first."""
+    """Write what became of a payment under way, and give its new state; None where that is no news."""
     now = now or timezone.now()
-    if outcome.state != Payment.State.SUCCEEDED:
-        return outcome.state if _end(payment, outcome, outcome.state, now) else None
+    if outcome.state == State.STARTED:
+        return None
+    if outcome.state not in (State.AUTHORISED, State.CAPTURED):
+        ended = State.DECLINED if outcome.state == State.DECLINED else State.FAILED
+        return ended if _end(payment, outcome, ended, now) else None
     order = payment.order
     try:
         with transaction.atomic():
@@ -214,27 +220,32 @@ def settle(payment: Payment, outcome: Outcome, now: datetime | None = None) -> P
             paid = Order.objects.filter(
                 pk=order.pk, state__in=[Order.State.PENDING, Order.State.CANCELLED], paid_at=None
             ).update(state=Order.State.PAID, paid_at=now)
-            if not (paid and _end(payment, outcome, Payment.State.SUCCEEDED, now)):
+            if not (paid and _end(payment, outcome, State.AUTHORISED, now)):
                 raise _SettledAlready
             _clear_cart(order)
             _confirm(order, Order.State.PAID)
     except _SettledAlready:
         return None
     except stock.OutOfStock:
-        return Payment.State.REFUNDING if _give_back(order, payment, outcome, now) else None
-    return Payment.State.SUCCEEDED
+        return State.VOIDING if _give_back(order, payment, outcome, now) else None
+    follow(payment, outcome, now)  # where it was charged at once
+    return State.AUTHORISED
 
 
 def settle_open(now: datetime | None = None) -> None:
-    """Ask the provider about payments and refunds whose request was lost, and end orders that nobody pays any more."""
+    """Ask the provider about all that has no answer yet, and end orders that nobody pays any more."""
     now = now or timezone.now()
-    lost = Payment.objects.filter(state=Payment.State.STARTED, started_at__lt=now - SETTLE_AFTER)
+    lost = Payment.objects.filter(state=State.STARTED, started_at__lt=now - SETTLE_AFTER)
     for payment in lost.select_related("order__user"):
         try:
-            settle(payment, provider().outcome_of(payment), now)
+            outcome = provider_of(payment).outcome_of(payment)
         except ProviderSilent:
             logger.warning("The payment provider still does not answer for %s.", payment)
-    send_open_refunds()
+            continue
+        settle(payment, outcome, now)
+        if outcome.state == State.STARTED and payment.started_at < now - ABANDONED_AFTER:
+            void_of(payment.order_id)
+    send_open()
     for order in Order.objects.filter(state=Order.State.PENDING, placed_at__lt=now - stock.HOLD_LIMIT):
         _cancel_unpaid(order)
 
@@ -263,10 +274,9 @@ def _cancel_unpaid(order: Order) -> bool:
     """Cancel a pending order, unless it is being paid at this moment."""
     with transaction.atomic():
         stock.release_hold(order.attempt_token)
-        open_or_paid = [Payment.State.STARTED, Payment.State.SUCCEEDED]
         cancelled = (
             Order.objects.filter(pk=order.pk, state=Order.State.PENDING)
-            .exclude(payments__state__in=open_or_paid)
+            .exclude(payments__state__in=Payment.OPEN_OR_PAID)
             .update(state=Order.State.CANCELLED)
         )
         if not cancelled:
@@ -323,12 +333,8 @@ def _write_order(quote: Quote, cart: Cart, asker: Asker, device: str, grant: Gra
     return order
 
 
-def _end(payment: Payment, outcome: Outcome, state: str, now: datetime) -> bool:
-    return bool(
-        Payment.objects.filter(pk=payment.pk, state=Payment.State.STARTED).update(
-            state=state, provider_id=outcome.provider_id, ended_at=now
-        )
-    )
+def _end(payment: Payment, outcome: Outcome, state: Payment.State, now: datetime) -> bool:
+    return payment.move(state, provider_id=outcome.provider_id, ended_at=now)
 
 
 def _clear_cart(order: Order) -> None:
@@ -354,14 +360,14 @@ def _confirm(order: Order, state: str) -> None:
 
 
 def _give_back(order: Order, payment: Payment, outcome: Outcome, now: datetime) -> bool:
-    """The money came, the goods are gone: cancel, pay back, and tell both sides."""
+    """The money came, the goods are gone: cancel, let it go, and tell both sides."""
     with transaction.atomic():
-        if not _end(payment, outcome, Payment.State.SUCCEEDED, now):
+        if not _end(payment, outcome, State.AUTHORISED, now):
             return False
-        request_refund(payment)
+        void_of(order.pk)
         Order.objects.filter(pk=order.pk).update(state=Order.State.CANCELLED)
         stock.release_hold(order.attempt_token)
-        note(order, "Cancelled and paid back: it was sold out before the payment came.")
+        note(order, "Cancelled, and nothing was charged: it was sold out before the payment came.")
         _confirm(order, Order.State.CANCELLED)
-    logger.error("Order %s was paid after its goods were gone; the payment is paid back.", order.code)
+    logger.error("Order %s was paid after its goods were gone; nothing is charged.", order.code)
     return True

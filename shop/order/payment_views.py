@@ -70,7 +70,7 @@ def payment(request: HttpRequest, order: Order) -> HttpResponse:
     context = {
         "order": order,
         "fingerprint": bytes(order.context_digest).hex(),
-        "payments": order.payments.order_by("attempt"),
+        "payments": order.payments.order_by("attempt").prefetch_related("refunds"),
     }
     return render(request, "order/payment.html", context)
 

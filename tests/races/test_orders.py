@@ -146,7 +146,7 @@ def test_control_looking_for_a_charge_before_making_one_charges_many_times():
         found = DemoCharge.objects.exists()
         all_have_looked.wait()
         if not found:
-            DemoCharge.objects.create(idempotency_key=uuid4(), amount=1, currency="EUR", outcome="succeeded")
+            DemoCharge.objects.create(idempotency_key=uuid4(), amount=1, currency="EUR", outcome="authorised")
 
     in_threads(20, naive)
     assert DemoCharge.objects.count() > 1
@@ -156,12 +156,12 @@ def test_one_payment_settled_by_page_and_task_at_once_sells_once(last_item):
     asker, own_cart, token = approved_buyer(1, last_item)
     order = services.place_order(own_cart=own_cart, attempt_token=token, asker=asker)
     payment = Payment.objects.create(order=order, attempt=1, provider="demo", amount=order.total, currency="EUR")
-    outcome = Outcome(Payment.State.SUCCEEDED, "demo-1")
+    outcome = Outcome(Payment.State.AUTHORISED, "demo-1")
 
     def settle(_number):
         return services.settle(Payment.objects.select_related("order__user").get(pk=payment.pk), outcome)
 
-    assert sorted(map(str, in_threads(10, settle))) == ["None"] * 9 + ["succeeded"]
+    assert sorted(map(str, in_threads(10, settle))) == ["None"] * 9 + ["authorised"]
     last_item.refresh_from_db()
     assert (last_item.on_hand, last_item.reserved) == (0, 0)
     assert Order.objects.get().state == "paid"
@@ -177,7 +177,7 @@ def test_a_hold_that_lapses_while_it_is_paid_for_is_sold_once(last_item):
 
     def one_of_three(number):
         if number == 0:
-            return services.settle(payment, Outcome(Payment.State.SUCCEEDED, "demo-1"), over)
+            return services.settle(payment, Outcome(Payment.State.AUTHORISED, "demo-1"), over)
         if number == 1:
             return release_lapsed(over)
         try:

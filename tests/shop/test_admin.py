@@ -110,9 +110,13 @@ def act(client, order, action):
     return client.post("/admin/order/order/", data, follow=True).content.decode()
 
 
-def test_a_paid_order_is_dispatched_once(rita, as_staff, paid_order):
+def test_a_paid_order_is_dispatched_and_charged_once(rita, as_staff, paid_order, django_capture_on_commit_callbacks):
     client = as_staff(rita)
-    assert "1 order done" in act(client, paid_order, "dispatch_orders")
+    assert DemoCharge.objects.get().captured == 0
+    with django_capture_on_commit_callbacks(execute=True):
+        assert "1 order done" in act(client, paid_order, "dispatch_orders")
+    assert DemoCharge.objects.get().captured == paid_order.total
+    assert paid_order.payments.get().state == "captured"
     assert "left alone" in act(client, paid_order, "dispatch_orders")
     assert "left alone" in act(client, paid_order, "cancel_orders")
     paid_order.refresh_from_db()
@@ -128,8 +132,8 @@ def test_a_cancelled_order_gives_money_and_goods_back_once(
     assert "left alone" in act(client, paid_order, "cancel_orders")
     teapot.refresh_from_db()
     assert (teapot.on_hand, teapot.reserved) == (5, 0)
-    assert DemoCharge.objects.get().refunded
-    assert paid_order.payments.get().state == "refunded"
+    assert DemoCharge.objects.get().voided
+    assert paid_order.payments.get().state == "voided"
 
 
 def test_an_order_is_read_and_not_edited(rita, as_staff, paid_order):

@@ -107,7 +107,7 @@ def test_a_declined_card_leaves_the_cart_and_the_stock_right_and_another_card_pa
     assert Order.objects.get().state == "pending"
     ben_client.post("/checkout/pay/", card_form(ben_client))
     assert Order.objects.get().state == "paid"
-    assert list(Payment.objects.order_by("attempt").values_list("state", flat=True)) == ["declined", "succeeded"]
+    assert list(Payment.objects.order_by("attempt").values_list("state", flat=True)) == ["declined", "authorised"]
     assert Grant.objects.count() == 1  # the same purchase needs no second approval
 
 
@@ -227,7 +227,7 @@ def test_an_approval_does_not_wait_for_ever(ben_client, approve, card_form):
     assert not Order.objects.exists()
 
 
-def test_money_for_goods_that_are_gone_is_paid_back(
+def test_money_for_goods_that_are_gone_is_let_go(
     ben_client, teapot, approve, card_form, monkeypatch, django_capture_on_commit_callbacks
 ):
     approve(ben_client)
@@ -243,8 +243,8 @@ def test_money_for_goods_that_are_gone_is_paid_back(
         services.pay_order(order=order, attempt=1, card=services.Card("4242424242424242"))
     order.refresh_from_db()
     assert order.state == "cancelled"
-    assert order.payments.get().state == "refunded"
-    assert DemoCharge.objects.get().refunded
+    assert order.payments.get().state == "voided"
+    assert DemoCharge.objects.get().voided
     assert Message.objects.filter(kind=Message.Kind.ORDER, reference=f"{order.code} cancelled").exists()
 
 
@@ -253,13 +253,13 @@ def test_a_payment_whose_answer_was_lost_is_settled_by_the_task(ben_client, appr
     from shop.payment.demo import DemoCards
 
     approve(ben_client)
-    charge = DemoCards.charge
+    authorise = DemoCards.authorise
 
     def silent(self, payment, card):
-        charge(self, payment, card)
+        authorise(self, payment, card)
         raise ProviderSilent
 
-    monkeypatch.setattr(DemoCards, "charge", silent)
+    monkeypatch.setattr(DemoCards, "authorise", silent)
     response = ben_client.post("/checkout/pay/", card_form(ben_client))
     order = Order.objects.get()
     assert response.url == order.get_absolute_url()

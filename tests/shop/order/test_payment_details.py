@@ -1,6 +1,7 @@
 """How an order was paid is shown with a proof, to whom it belongs."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -11,8 +12,7 @@ from accounts.stepup.models import Challenge, Grant, Purpose
 from shop.cart.models import Cart
 from shop.order.models import Order
 from shop.payment.demo import DECLINES
-from shop.payment.models import Payment
-from shop.payment.services import request_refund, send_open_refunds
+from shop.payment.services import capture_of, refund_of, send_open
 from tests.accounts.sign_in.steps import app_code, challenge_of, type_code
 from tests.shop.conftest import ADDRESS
 
@@ -64,7 +64,14 @@ def test_the_owner_sees_it_with_a_proof_and_it_is_recorded(ben_client, ben):
     page = ben_client.get(payment)
     text = page.content.decode()
     assert "no-store" in page["Cache-Control"]
-    for shown in ("•••• 4242", "•••• 0002", "Declined", "Paid", "E-mail", bytes(order.context_digest).hex()):
+    for shown in (
+        "•••• 4242",
+        "•••• 0002",
+        "Declined",
+        "Approved by the bank",
+        "E-mail",
+        bytes(order.context_digest).hex(),
+    ):
         assert shown in text
     text = ben_client.get(statement).content.decode()
     for shown in (
@@ -83,12 +90,17 @@ def test_the_owner_sees_it_with_a_proof_and_it_is_recorded(ben_client, ben):
 
 
 def test_a_refund_is_told(ben_client):
-    request_refund(Payment.objects.get(state="succeeded"))
-    send_open_refunds()
-    payment = pages(Order.objects.get())[0]
+    order = Order.objects.get()
+    capture_of(order.pk)
+    send_open()
+    refund_of(order.pk, Decimal("4.90"), "The lid was broken.")
+    send_open()
+    payment = pages(order)[0]
     ben_client.get(payment)
     type_code(ben_client)
-    assert "Paid back" in ben_client.get(payment).content.decode()
+    page = ben_client.get(payment).content.decode()
+    for shown in ("Paid back", "The lid was broken.", "€\u00a04.90", "•••• 4242 · Paid"):
+        assert shown in page
 
 
 def test_a_stronger_factor_is_asked_for_where_there_is_one(client, ada, fill_cart, approve, card_form):
