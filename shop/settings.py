@@ -200,13 +200,19 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Workers look for a broker that is away for as long as it is away.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# SIGQUIT and a second Ctrl-C wait this long for what is being handed over. SIGTERM waits for all of it anyway.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = PROVIDER_TIMEOUT + 5
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "queue_order_strategy": "priority",
-    "visibility_timeout": 120,
+    "queue_order_strategy": "priority",  # in the order of the worker's -Q
+    # After this time what a dead worker held is given to another. Longer than any task takes: a mail server that uses
+    # up PROVIDER_TIMEOUT at each of its dozen answers needs two minutes. Messages don't wait for that: the sweep comes.
+    "visibility_timeout": 15 * 60,
     "max_retries": 0,  # else whoever asks for a code waits six seconds for a broker that is down; the sweep retries
     "socket_connect_timeout": 0.5,
-    "socket_timeout": 5,
+    "socket_timeout": 2,
 }
 CELERY_BEAT_SCHEDULE = {
     "requeue-lost-messages": {"task": "accounts.delivery.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},

@@ -82,6 +82,7 @@ class Message(models.Model):
 
     queued_at = models.DateTimeField(_("asked for"), default=timezone.now)
     not_before = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(default=timezone.now)  # when a worker was last told that it waits
     handing_over_at = models.DateTimeField(null=True)
     handed_over_at = models.DateTimeField(_("handed over"), null=True)
     sent_at = models.DateTimeField(_("sent"), null=True)

@@ -10,11 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone, translation
-from kombu.exceptions import OperationalError as BrokerError
 
-from accounts.delivery import breaker, failover
+from accounts.delivery import breaker, failover, queues
 from accounts.delivery.composing import writer_of
 from accounts.delivery.models import Alarm, Channel, Message, Reason, State
 from accounts.delivery.providers import providers_for
@@ -33,8 +32,9 @@ logger = logging.getLogger(__name__)
 
 # A claim older than this belongs to a worker that died: the provider's own time-out is long over.
 CLAIM_LIFE = timedelta(seconds=3 * settings.PROVIDER_TIMEOUT)
-# What is queued for longer than this was lost by the broker, or never reached it.
+# What a worker was told longer ago than this, and what is not in the queue, was lost by the broker or never reached it.
 REQUEUE_AFTER = timedelta(seconds=10)
+TOLD_AT_ONCE = 5000  # by one sweep
 MAX_TRIES = 8
 SHORT_PAUSE = 2.0  # seconds; whoever asks for more is passed over, if there is another
 MESSAGE_LIFE = timedelta(days=2)  # for what carries no life of its own
@@ -73,20 +73,10 @@ def queue_message(
 
 def enqueue(message_id: UUID, kind: str) -> bool:
     """Tell a worker. With the broker down (then False) the row stays queued, and the sweep tells one later."""
-    from accounts.delivery.tasks import hand_over
-
-    code = kind in (Message.Kind.CODE, Message.Kind.EXPLANATION)
-    try:
-        hand_over.apply_async(
-            (str(message_id),),
-            queue="codes" if code else "mail",
-            expires=settings.CHALLENGE_LIFE.total_seconds() if code else None,
-            retry=False,
-        )
-    except (BrokerError, OSError):
+    told = queues.tell(message_id, kind)
+    if not told:
         logger.warning("The broker is out of reach; message %s waits for the sweep.", message_id)
-        return False
-    return True
+    return told
 
 
 def move(message_id: UUID, state: State, **fields: Any) -> bool:
@@ -228,10 +218,36 @@ def sweep(now: datetime | None = None) -> None:
             logger.warning("A worker died over message %s; it is not known whether it left.", message.pk)
             with transaction.atomic():
                 writer_of(message).handed_over(message, message.handing_over_at or now)
-    waiting = Message.objects.filter(state=State.QUEUED, not_before__lte=now, queued_at__lt=now - REQUEUE_AFTER)
-    for message_id, kind in waiting.order_by("queued_at").values_list("pk", "kind")[:1000]:
-        if not enqueue(message_id, kind):
-            break  # nor would it hear of the others
+    due = Message.objects.filter(state=State.QUEUED, not_before__lte=now)
+    codes = Q(kind__in=queues.KINDS_OF_CODES)
+    if _tell_again(queues.CODES, due.filter(codes), now):
+        _tell_again(queues.MAIL, due.exclude(codes), now)
+
+
+def _tell_again(queue: str, due: QuerySet[Message], now: datetime) -> bool:
+    """Tell the workers of those whose time came since they were told, and of those that the broker lost.
+
+    It lost as many as wait beyond those that its queue holds. Without that count ten thousand that wait for their turn
+    would be told again by each sweep, and keep the workers busy with looking. Those told longest ago come first, since
+    a queue keeps its order. False if the broker is down.
+    """
+    held = queues.held(queue)
+    if held is None:
+        return False
+    time_came = due.filter(told_at__lt=F("not_before")).order_by("not_before", "pk")
+    lost = due.filter(told_at__gte=F("not_before"), told_at__lt=now - REQUEUE_AFTER).order_by("told_at", "pk")
+    with transaction.atomic():
+        again = _locked(time_came, TOLD_AT_ONCE)
+        missing = due.count() - held - len(again)
+        again += _locked(lost, min(missing, TOLD_AT_ONCE - len(again)))
+        Message.objects.filter(pk__in=[message_id for message_id, _kind in again]).update(told_at=now)
+    # If the broker goes away, it would not hear of the others either.
+    return all(enqueue(message_id, kind) for message_id, kind in again)
+
+
+def _locked(messages: QuerySet[Message], most: int) -> list[tuple[UUID, str]]:
+    """Without those that another sweep tells at this moment."""
+    return list(messages.select_for_update(skip_locked=True).values_list("pk", "kind")[: max(most, 0)])
 
 
 def report(message: Message, state: State, *, reason: str = "", provider_code: str = "", provider_id: str = "") -> bool:

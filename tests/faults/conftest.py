@@ -96,9 +96,9 @@ class Workers:
         )
         assert self._said() == "ready", log.read_text()
 
-    def start(self) -> int:
+    def start(self, *options: str) -> int:
         assert self._nursery.stdin
-        self._nursery.stdin.write("\n")
+        self._nursery.stdin.write(" ".join(options) + "\n")
         self._nursery.stdin.flush()
         pid = int(self._said())
         self._alive.append(pid)
@@ -108,6 +108,11 @@ class Workers:
         self._alive.remove(pid)
         os.kill(pid, signal.SIGKILL)
         until(lambda: not _is_running(pid))
+
+    def gone(self, pid: int) -> None:
+        """Wait for one that ends by itself."""
+        until(lambda: not _is_running(pid))
+        self._alive.remove(pid)
 
     def stop(self) -> None:
         for pid in list(self._alive):
@@ -133,7 +138,10 @@ def _is_running(pid: int) -> bool:
 
 @pytest.fixture
 def workers(shop_env: dict[str, str], broker: str, tmp_path: Path) -> Iterator[Workers]:
-    """`workers.start()` gives the pid of a new Celery worker, `workers.kill(pid)` ends it with -9."""
+    """`workers.start()` gives the pid of a new Celery worker, `workers.kill(pid)` ends it with -9.
+
+    `workers.start("--concurrency", "1")` has options of its own.
+    """
     nursery = Workers(shop_env, tmp_path / "worker.log")
     yield nursery
     nursery.stop()

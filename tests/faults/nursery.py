@@ -1,4 +1,4 @@
-"""Loads the shop once and forks a Celery worker for each line it reads, telling its pid.
+"""Loads the shop once and forks a Celery worker for each line it reads, with the options in it, telling its pid.
 
 Run as `python -m tests.faults.nursery`. A worker born so is as real as any, and there in a fraction of a second;
 twenty have to die here.
@@ -27,14 +27,14 @@ def main() -> None:
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
     print("ready", flush=True)
-    for _line in sys.stdin:
+    for line in sys.stdin:
         if pid := os.fork():
             print(pid, flush=True)
             continue
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDWR), 0)
         os.dup2(2, 1)
-        app.worker_main([*COMMAND, "--hostname", f"worker-{os.getpid()}@test"])
+        app.worker_main([*COMMAND, *line.split(), "--hostname", f"worker-{os.getpid()}@test"])
         os._exit(0)
 
 

@@ -1,0 +1,59 @@
+"""People who have asked for a code, as many as one likes: the rows are those that a sign-up writes."""
+
+import hashlib
+from itertools import count
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.delivery.models import Channel, Message
+from accounts.phones import country_of
+from accounts.stepup import codes
+from accounts.stepup.challenges import Asker
+from accounts.stepup.models import Challenge, Purpose
+
+_numbers = count()
+DIGEST = bytes(32)
+BEGIN = {"purpose": Purpose.SIGN_UP, "digest": DIGEST, "next_path": "/account/sign-up/done/"}
+
+
+def guest() -> Asker:
+    """Somebody new, with a phone and a browser of their own."""
+    number = next(_numbers)
+    browser = hashlib.sha256(f"the browser of guest {number}".encode()).hexdigest()
+    return Asker(browser=browser, contact=f"+49151{10_000_000 + number}")
+
+
+def ask(how_many: int) -> list[Message]:
+    """So many guests' messages wait; no worker was told yet."""
+    now = timezone.now()
+    asked = [
+        Challenge(
+            contact=who.contact,
+            browser=who.browser,
+            purpose=Purpose.SIGN_UP,
+            context_digest=DIGEST,
+            next_path=BEGIN["next_path"],
+            factor="text",
+            code_key=codes.current_key_id(),
+            attempts_left=settings.CODE_ATTEMPTS,
+            sends=1,
+            requested_at=now,
+            expires_at=now + settings.CHALLENGE_LIFE,
+        )
+        for who in (guest() for _ in range(how_many))
+    ]
+    Challenge.objects.bulk_create(asked, batch_size=1000)
+    return Message.objects.bulk_create(
+        [
+            Message(
+                kind=Message.Kind.CODE,
+                channel=Channel.TEXT,
+                destination=challenge.contact,
+                country=country_of(challenge.contact),
+                challenge=challenge,
+            )
+            for challenge in asked
+        ],
+        batch_size=1000,
+    )
