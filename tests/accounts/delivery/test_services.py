@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts.delivery import services
+from accounts.delivery import queues, services
 from accounts.delivery.composing import Content
 from accounts.delivery.models import Message, Reason, State
 from accounts.delivery.providers.base import NotNow, NotTaken, Refused, Unanswered
@@ -48,7 +48,9 @@ def carrier(monkeypatch):
 
 @pytest.fixture
 def enqueued(monkeypatch):
+    """Whom the workers are told of, by a broker that holds nothing."""
     told: list[Any] = []
+    monkeypatch.setattr(queues, "held", lambda queue: 0)
     monkeypatch.setattr(services, "enqueue", lambda message_id, kind: told.append(message_id) or True)
     return told
 
