@@ -1,4 +1,9 @@
-"""What the demo shop sells: plain data. Each product's picture is ``static/img/demo/<slug>.svg``."""
+"""What the demo shop sells: plain data.
+
+Each product's picture is ``static/img/demo/<slug>.svg``. Where there is ``<slug>-<value>.svg`` too, it shows the
+variants with that value. Several options, and a variant's values of them, are parted by ", ". What is told about
+several products at once (tree, brands, facts, sales) is in `shelves`.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -515,14 +520,16 @@ TEXTILES = DemoCategory(
             name="Lambswool blanket",
             summary="A soft, warm check for the sofa, with a short fringe at both ends.",
             description=(
-                "Woven from pure new lambswool, 130 × 190 cm, 950 g. It airs well and seldom needs washing. When it "
+                "Woven from pure new lambswool, 500 g a square metre. It airs well and seldom needs washing. When it "
                 "does, wash by hand in cool water and dry flat."
             ),
-            option="Colour",
+            option="Colour, Size",
             variants=(
-                _variant("TEX-BLK-RUS", "Rust", "98.00", 15),
-                _variant("TEX-BLK-MOS", "Moss", "98.00", 12),
-                _variant("TEX-BLK-INK", "Ink blue", "98.00", 0),
+                _variant("TEX-BLK-RUS", "Rust, 130 × 190 cm", "98.00", 15),
+                _variant("TEX-BLK-RUS-L", "Rust, 190 × 220 cm", "156.00", 6),
+                _variant("TEX-BLK-MOS", "Moss, 130 × 190 cm", "98.00", 12),
+                _variant("TEX-BLK-MOS-L", "Moss, 190 × 220 cm", "156.00", 3),
+                _variant("TEX-BLK-INK", "Ink blue, 130 × 190 cm", "98.00", 0),
             ),
             picture_alt="A folded rust and cream checked wool blanket with a fringe",
         ),
@@ -541,15 +548,17 @@ TEXTILES = DemoCategory(
         DemoProduct(
             slug="linen-cushion",
             name="Striped linen cushion",
-            summary="Washed linen in honey and cream, with a tassel at each corner.",
+            summary="Washed linen with cream stripes, and a tassel at each corner.",
             description=(
                 "The cover is heavy washed linen with a hidden zip; the pad inside is filled with feathers. Wash the "
                 "cover at 30 degrees, inside out."
             ),
-            option="Size",
+            option="Colour, Size",
             variants=(
-                _variant("TEX-CSH-40", "40 × 40 cm", "36.00", 29),
-                _variant("TEX-CSH-50", "50 × 50 cm", "44.00", 21),
+                _variant("TEX-CSH-40", "Honey, 40 × 40 cm", "36.00", 29),
+                _variant("TEX-CSH-50", "Honey, 50 × 50 cm", "44.00", 21),
+                _variant("TEX-CSH-40-TEA", "Teal, 40 × 40 cm", "36.00", 17),
+                _variant("TEX-CSH-50-TEA", "Teal, 50 × 50 cm", "44.00", 2),
             ),
             picture_alt="A honey-coloured cushion with cream stripes and rust tassels at the corners",
         ),

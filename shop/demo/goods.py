@@ -1,11 +1,28 @@
 """Puts the catalogue into the database, beside what is there."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import zip_longest
 
+from django.contrib.staticfiles import finders
 from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
 
-from shop.demo.catalogue import CATEGORIES, DemoProduct
-from shop.product.models import Category, Option, Product, ProductPicture, Variant
+from shop.demo import shelves
+from shop.demo.catalogue import CATEGORIES, DemoProduct, DemoVariant
+from shop.product.models import (
+    Attribute,
+    AttributeValue,
+    Brand,
+    Category,
+    Option,
+    Product,
+    ProductPicture,
+    Related,
+    Variant,
+)
 
 
 def create_goods() -> int:
@@ -13,48 +30,127 @@ def create_goods() -> int:
 
     One of each category in turn, so that the newest are of many kinds.
     """
-    categories = [
-        Category.objects.get_or_create(
-            slug=demo.slug, defaults={"name": demo.name, "description": demo.description, "position": position}
-        )[0]
-        for position, demo in enumerate(CATEGORIES)
+    places, brands, facts, now = _places(), _brands(), _facts(), timezone.now()
+    created = [
+        demo.slug
+        for row in zip_longest(*(demo.products for demo in CATEGORIES))
+        for demo in row
+        if demo is not None and _create(demo, places[demo.slug], brands.get(demo.slug), facts[demo.slug], now)
     ]
-    created = 0
-    for row in zip_longest(*(demo.products for demo in CATEGORIES)):
-        for category, demo in zip(categories, row, strict=True):
-            if demo is not None:
-                created += _create(category, demo)
-    return created
+    _relate(created)
+    return len(created)
+
+
+def _places() -> dict[str, Category]:
+    """The tree, and in which category each product is."""
+    places: dict[str, Category] = {}
+    for position, demo in enumerate(CATEGORIES):
+        words = {"name": demo.name, "description": demo.description, "position": position}
+        top = Category.objects.get_or_create(slug=demo.slug, defaults=words)[0]
+        for below, ((slug, name), products) in enumerate(shelves.TREE[demo.slug].items()):
+            words = {"name": name, "parent": top, "position": below}
+            leaf = Category.objects.get_or_create(slug=slug, defaults=words)[0]
+            places |= dict.fromkeys(products.split(), leaf)
+    return places
 
 
 @transaction.atomic
-def _create(category: Category, demo: DemoProduct) -> bool:
+def _create(
+    demo: DemoProduct, category: Category, brand: Brand | None, facts: list[AttributeValue], now: datetime
+) -> bool:
     picture = f"img/demo/{demo.slug}.svg"
+    days = shelves.SCHEDULED.get(demo.slug, 0)
     product, created = Product.objects.get_or_create(
         slug=demo.slug,
         defaults={
             "category": category,
+            "brand": brand,
             "name": demo.name,
             "summary": demo.summary,
             "description": demo.description,
             "picture": picture,
             "picture_alt": demo.picture_alt,
+            "status": Product.Status.DRAFT if demo.slug in shelves.DRAFTS.split() else Product.Status.PUBLISHED,
+            "publish_at": timezone.now() + timedelta(days=days),
         },
     )
     if created:
-        ProductPicture.objects.create(product=product, static_path=picture, alt=demo.picture_alt)
-        if demo.option:
-            values = [each.name for each in demo.variants]
-            Option.objects.create(product=product, name=demo.option, values=values)
-        Variant.objects.bulk_create(
-            Variant(
-                product=product,
-                sku=each.sku,
-                name=each.name,
-                option_values=[each.name] if demo.option else [],
-                price=each.price,
-                on_hand=each.on_hand,
-            )
-            for each in demo.variants
-        )
+        product.attribute_values.set(facts)
+        _add_variants(product, demo, now)
     return created
+
+
+def _add_variants(product: Product, demo: DemoProduct, now: datetime) -> None:
+    options = demo.option.split(", ") if demo.option else []
+    values = {each.sku: each.name.split(", ") if options else [] for each in demo.variants}
+    pictures = [ProductPicture(product=product, static_path=product.picture, alt=demo.picture_alt)]
+    for nth, option in enumerate(options):
+        in_order = list(dict.fromkeys(each[nth] for each in values.values()))
+        Option.objects.create(product=product, name=option, values=in_order, position=nth)
+        shown = {value: f"img/demo/{demo.slug}-{slugify(value)}.svg" for value in in_order}
+        shown = {value: path for value, path in shown.items() if finders.find(path)}
+        if shown and nth == 0:  # the first picture shows the value that has none of its own
+            pictures[0].shows = next(value for value in in_order if value not in shown)
+        pictures += [
+            ProductPicture(
+                product=product, static_path=path, alt=f"{demo.name}, {value.lower()}", shows=value, position=n
+            )
+            for n, (value, path) in enumerate(shown.items(), 1)
+        ]
+    ProductPicture.objects.bulk_create(pictures)
+    of_value = {each.shows: each.static_path for each in pictures}
+    Variant.objects.bulk_create(_variant(product, each, values[each.sku], of_value, now) for each in demo.variants)
+
+
+def _variant(
+    product: Product, demo: DemoVariant, values: list[str], pictures: Mapping[str, str], now: datetime
+) -> Variant:
+    price, begins, ends = shelves.SALES.get(demo.sku, (None, None, None))
+    return Variant(
+        product=product,
+        sku=demo.sku,
+        name=demo.name,
+        option_values=values,
+        price=demo.price,
+        sale_price=price,
+        sale_from=None if begins is None else now + timedelta(days=begins),
+        sale_until=None if ends is None else now + timedelta(days=ends),
+        weight=next(
+            (grams for grams, of in shelves.WEIGHTS.items() if product.slug in of.split()), shelves.USUAL_WEIGHT
+        ),
+        picture=next((pictures[value] for value in values if value in pictures), ""),
+        on_hand=demo.on_hand,
+    )
+
+
+def _brands() -> dict[str, Brand]:
+    """The brand of each product."""
+    brands: dict[str, Brand] = {}
+    for name, products in shelves.BRANDS.items():
+        brand = Brand.objects.get_or_create(slug=slugify(name), defaults={"name": name})[0]
+        brands |= dict.fromkeys(products.split(), brand)
+    return brands
+
+
+def _facts() -> dict[str, list[AttributeValue]]:
+    """The attribute values of each product."""
+    facts = defaultdict(list)
+    for nth, (name, values) in enumerate(shelves.FACTS.items()):
+        attribute = Attribute.objects.get_or_create(slug=slugify(name), defaults={"name": name, "position": nth})[0]
+        for position, (value, products) in enumerate(values.items()):
+            words = {"name": value, "position": position}
+            fact = attribute.values.get_or_create(slug=slugify(value), defaults=words)[0]
+            for product in products.split():
+                facts[product].append(fact)
+    return facts
+
+
+def _relate(created: list[str]) -> None:
+    slugs = {*created, *" ".join(shelves.RELATED.values()).split()}
+    found = dict(Product.objects.filter(slug__in=slugs).values_list("slug", "pk"))
+    Related.objects.bulk_create(
+        Related(product_id=found[slug], other_id=found[other], position=position)
+        for slug, others in shelves.RELATED.items()
+        for position, other in enumerate(others.split())
+        if slug in created and other in found
+    )

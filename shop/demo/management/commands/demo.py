@@ -3,6 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from shop.demo.bulk import fill
 from shop.demo.goods import create_goods
 from shop.demo.people import PASSWORD, PEOPLE, create_people
 
@@ -12,6 +13,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--people", action="store_true", help="print who can be signed in as, and nothing else")
+        parser.add_argument(
+            "--products", type=int, default=0, metavar="N", help="add so many made-up products, to try a large shop"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
@@ -20,6 +24,7 @@ class Command(BaseCommand):
             self.print_people()
             return
         products, people = create_goods(), create_people()
+        products += fill(options["products"], self.stdout.write)
         self.stdout.write(f"The demo is ready: {products} products and {people} people were added.")
 
     def print_people(self) -> None:
