@@ -82,13 +82,21 @@ def heard_of(provider: str) -> None:
 
 
 def best(messages: Iterable[Message]) -> Message | None:
-    """Of one challenge's messages on one channel, what its person is to know of: the last one that was asked for, or
-    what went out in its place, whichever does better."""
+    """Of one challenge's messages on one channel, what its person is to know of: the one that does best.
+
+    Whichever arrives works, of those that went where the last one went that was asked for. What had arrived before that
+    was asked for is another matter: the person wanted it once more.
+    """
     by_number = sorted(messages, key=lambda message: -message.send_number)
     asked = next((message for message in by_number if message.instead_of_id is None), None)
     if asked is None:
         return None
-    send = [asked, *(message for message in by_number if message.instead_of_id == asked.pk)]
+    send = [
+        message
+        for message in by_number
+        if message.destination == asked.destination
+        and not (message.delivered_at and message.delivered_at < asked.queued_at)
+    ]
     return min(send, key=lambda message: _BEST_FIRST.index(State(message.state)))
 
 

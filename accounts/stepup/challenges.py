@@ -19,6 +19,7 @@ from django_otp.models import Device
 
 from accounts import audit, limits
 from accounts.delivery.models import Channel, Message
+from accounts.delivery.models import State as MessageState
 from accounts.delivery.services import queue_message
 from accounts.factors.backup_code import few_left
 from accounts.factors.base import Factor, NotVerified, Strength
@@ -36,6 +37,9 @@ State = Challenge.State
 # Budgets of sends, beside the cooldown of each challenge: (limit, window).
 SENDS_A_DESTINATION = (10, timedelta(hours=1))
 SENDS_AN_ADDRESS = (30, timedelta(hours=1))
+
+# So long a code may take to come; then the page offers another way, which need not wait for the cooldown either.
+ANOTHER_WAY_AFTER = timedelta(seconds=25)
 
 # What is asked by e-mail or phone, before anybody is known, and yet is about the account that has it.
 ABOUT_AN_ACCOUNT = {Purpose.SIGN_UP, Purpose.SIGN_IN_BY_CODE, Purpose.RESET_PASSWORD, Purpose.RECOVER}
@@ -209,30 +213,29 @@ def send(
         raise NothingToSend
     destination = device.destination if device else challenge.contact
     given: dict[str, Any] = {"reason": reason} if reason else {}
+    other = _last_elsewhere(challenge, Channel(used.channel), destination, now)
     asked_for = challenge.sends - _unasked(challenge)
     gap = settings.SEND_GAPS[min(asked_for, len(settings.SEND_GAPS) - 1)]
     with transaction.atomic():
-        taken = (
-            Challenge.objects.filter(
-                pk=challenge.pk,
-                state=State.LIVE,
-                sends=challenge.sends,
-                sends__lt=settings.SENDS_PER_CHALLENGE,
-                attempts_left__gt=0,
-                expires_at__gt=now,
-            )
-            .exclude(next_send_at__gt=now)
-            .update(
-                sends=F("sends") + 1,
-                next_send_at=now + gap,
-                factor=used.code,
-                device_id=device.persistent_id if device else "",
-                # PostgreSQL's LEAST passes over NULL.
-                weakest_sent=Least("weakest_sent", Value(int(used.strength))),
-            )
+        taken = Challenge.objects.filter(
+            _waited(other, now),
+            pk=challenge.pk,
+            state=State.LIVE,
+            sends=challenge.sends,
+            sends__lt=settings.SENDS_PER_CHALLENGE,
+            attempts_left__gt=0,
+            expires_at__gt=now,
+        ).update(
+            sends=F("sends") + 1,
+            asked_at=now,
+            next_send_at=now + gap,
+            factor=used.code,
+            device_id=device.persistent_id if device else "",
+            # PostgreSQL's LEAST passes over NULL.
+            weakest_sent=Least("weakest_sent", Value(int(used.strength))),
         )
         if not taken:
-            raise _why_not_sent(challenge, now)
+            raise _why_not_sent(challenge, other is not None, now)
         if not within_budget(destination, asker, now):
             transaction.set_rollback(True)
             raise NoMoreSends
@@ -553,13 +556,36 @@ def _wrong(challenge: Challenge, used: Factor, ip: str | None, now: datetime) ->
     return WrongCode(challenge.attempts_left)
 
 
-def _why_not_sent(challenge: Challenge, now: datetime) -> Exception:
+def _last_elsewhere(challenge: Challenge, channel: Channel, destination: str, now: datetime) -> Message | None:
+    """The last message, if the cooldown still runs and this send would go another way than that one did."""
+    if challenge.next_send_at is None or challenge.next_send_at <= now:
+        return None
+    last = Message.objects.filter(challenge=challenge).order_by("-send_number").first()
+    return None if last is None or (last.channel, last.destination) == (channel, destination) else last
+
+
+def _waited(other: Message | None, now: datetime) -> Q:
+    """Whether the next send may leave, as a condition on the challenge's row.
+
+    After the cooldown; by another way once nothing has come for a while, and at once where the other one failed, which
+    it does for ever.
+    """
+    if other and other.state == MessageState.FAILED:
+        return Q()
+    waited = Q(next_send_at=None) | Q(next_send_at__lte=now)
+    return waited | Q(asked_at__lte=now - ANOTHER_WAY_AFTER) if other else waited
+
+
+def _why_not_sent(challenge: Challenge, another_way: bool, now: datetime) -> Exception:
     challenge.refresh_from_db()
     if is_over(challenge, now):
         return ChallengeOver()
     if challenge.sends >= settings.SENDS_PER_CHALLENGE:
         return NoMoreSends()
-    return TooSoon(challenge.next_send_at or now)
+    at = challenge.next_send_at or now
+    if another_way and challenge.asked_at:
+        at = min(at, challenge.asked_at + ANOTHER_WAY_AFTER)
+    return TooSoon(at)
 
 
 def within_budget(destination: str, asker: Asker, now: datetime) -> bool:

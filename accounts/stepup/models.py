@@ -83,6 +83,7 @@ class Challenge(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.LIVE)
     attempts_left = models.PositiveSmallIntegerField(_("attempts left"))
     sends = models.PositiveSmallIntegerField(_("sends"), default=0)
+    asked_at = models.DateTimeField(null=True)  # when the person last asked for a message
     next_send_at = models.DateTimeField(null=True)
     requested_at = models.DateTimeField(_("asked for"), default=timezone.now)
     expires_at = models.DateTimeField(_("over at"))

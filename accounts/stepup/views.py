@@ -1,10 +1,8 @@
 """The one page on which a proof is given, whatever it is for."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -18,13 +16,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.delivery.failover import best
-from accounts.delivery.models import Message, State
 from accounts.factors.backup_code import few_left
 from accounts.factors.registry import factor as factor_of
 from accounts.net import client_ip
-from accounts.phones import mask
-from accounts.stepup import attempts, levels, passkeys, policy, rules, trust_wish
+from accounts.stepup import attempts, levels, live, passkeys, policy, rules, trust_wish
 from accounts.stepup.browser import browser_of
 from accounts.stepup.challenges import (
     Asker,
@@ -202,14 +197,20 @@ def delivery_state(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     """The line that tells where the message is; polled by htmx, and part of the page without it."""
     found = _own_challenge(request, challenge_id)
     if found is None:
-        return _not_here(request)
+        answer = _not_here(request)
+        answer["HX-Refresh"] = "true"  # the session is over: the page says so, and stops asking
+        return answer
     if "HX-Request" not in request.headers:
         return redirect("stepup:challenge", found.pk)
-    context = _sending_context(found)
-    if context["message"] and context["message"].state == State.FAILED:
-        context["alternatives"] = _alternatives(found)
-    # A state is read out once, when it is new; the seconds that pass are only seen.
-    context["news"] = context["message"] is not None and request.GET.get("seen") != context["message"].state
+    context = live.sending(found)
+    offered = bool(request.GET.get("offered"))
+    if context["nothing_came"] and not offered:
+        context["alternatives"] = live.alternatives(found)
+    context["offers_change"] = context["nothing_came"] != offered
+    # A state is read out once, when it is new, and so is the other way; the seconds that pass are only seen.
+    context["news"] = context["message"] is not None and (
+        request.GET.get("seen") != context["message"].state or (context["nothing_came"] and not offered)
+    )
     return render(request, "stepup/_delivery_state.html", context)
 
 
@@ -233,10 +234,11 @@ def _page(
         "over": over,
         "notice": notice,
         "factor": factor_of(found.factor),
-        "alternatives": [] if over else _alternatives(found),
+        "alternatives": [] if over else live.alternatives(found),
         "may_trust": trust_wish.may_wish(found),
         "trust_wished": trust_wish.wished(request, found),
-    } | _sending_context(found)
+    }
+    context = live.sending(found, now) | context
     if not over and not context["factor"].typed:
         context["passkey_options"] = passkeys.options_for(found)
     form.describe_for(context["factor"])
@@ -263,53 +265,3 @@ def _what_was_wrong(found: Challenge, wrong: WrongCode) -> str:
             left,
         )
     return words % {"left": left}
-
-
-def _alternatives(found: Challenge) -> list[dict[str, Any]]:
-    """The other ways this person may use now; of a bare contact too, where no account may be known of."""
-    if found.user is None or found.contact:
-        ways = policy.contact_ways(found.contact)
-        return [{"code": w.code, "action": w.action_to(found.contact)} for w in ways if w.code != found.factor]
-    try:
-        offers = policy.offers(found.user, found.purpose, timezone.now(), found.least, found.first_contact)
-    except policy.NoFactor:
-        return []
-    others: dict[str, policy.Offer] = {}
-    for offer in offers:
-        others.setdefault(offer.key, offer)
-    others.pop(policy.key_of(factor_of(found.factor), found.device_id), None)
-    return [
-        {
-            "code": offer.factor.code,
-            "device": "" if offer.factor.takes_any_device else offer.device.persistent_id,
-            "action": offer.factor.get_action(offer.device),
-        }
-        for offer in others.values()
-    ]
-
-
-def _sending_context(found: Challenge) -> dict[str, Any]:
-    message = None
-    if factor_of(found.factor).channel:
-        message = best(Message.objects.filter(challenge=found, channel=factor_of(found.factor).channel))
-    now = timezone.now()
-    seconds_ago = int((now - _last_moved_at(message)).total_seconds()) if message else 0
-    return {
-        "challenge": found,
-        "message": message,
-        "destination": mask(message.destination) if message else "",
-        "seconds_ago": seconds_ago,
-        "minutes_ago": seconds_ago // 60,
-        "now": now,
-        "may_send": found.sends < settings.SENDS_PER_CHALLENGE,
-        "can_resend_at": found.next_send_at if found.next_send_at and found.next_send_at > now else None,
-        "moving": message is not None
-        and message.state in (State.QUEUED, State.HANDING_OVER, State.HANDED_OVER, State.SENT)
-        and not is_over(found, now),
-    }
-
-
-def _last_moved_at(message: Message) -> datetime:
-    """Since when the message is in its state."""
-    times = (message.delivered_at, message.ended_at, message.sent_at, message.handed_over_at, message.handing_over_at)
-    return next((at for at in times if at), message.queued_at)

@@ -118,6 +118,12 @@
     if (form) release(form);
   });
 
+  /* Where a message is, is not asked by a hidden tab, nor while a form is on its way to the next page. */
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id !== "delivery") return;
+    if (document.hidden || document.querySelector("form[aria-busy=true]")) event.preventDefault();
+  });
+
   /* Quantity: minus and plus around the number field. */
   function stepper(box) {
     const input = box.querySelector("input");

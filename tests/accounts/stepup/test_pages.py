@@ -263,7 +263,7 @@ def test_it_says_where_the_call_is(called, state, words):
     Message.objects.filter(channel="call").update(state=state)
     line = state_of(called)
     assert words in re.sub("<[^>]*>", " ", line)
-    assert ("hx-get" in line) == (state in ("queued", "handing_over", "handed_over", "sent"))
+    assert ("hx-get" in line) == (state in ("queued", "handing_over", "handed_over", "sent", "unknown"))
 
 
 @pytest.mark.parametrize(
