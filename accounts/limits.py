@@ -1,7 +1,10 @@
 """Counters in the database, so that a flushed cache lifts no limit. One statement decides, so threads can't overrun."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import F
@@ -20,6 +23,33 @@ WHERE c.window_started_at <= %(over)s OR c.spent < %(limit)s
 RETURNING spent
 """
 
+# The same for several counters at once, each with a limit and a window of its own. They are locked in their order, so
+# that two who take the same ones never wait for each other in a ring.
+_TAKE_ALL = """
+WITH asked (place, scope, key, over, most) AS (VALUES {rows})
+INSERT INTO accounts_counter AS c (scope, key, window_started_at, spent)
+SELECT scope, key, %s, 1 FROM asked WHERE most > 0 ORDER BY place
+ON CONFLICT (scope, key) DO UPDATE SET
+    spent = CASE WHEN c.window_started_at <= (SELECT over FROM asked a WHERE a.scope = c.scope) THEN 1
+        ELSE c.spent + 1 END,
+    window_started_at = CASE WHEN c.window_started_at <= (SELECT over FROM asked a WHERE a.scope = c.scope)
+        THEN excluded.window_started_at ELSE c.window_started_at END
+WHERE c.window_started_at <= (SELECT over FROM asked a WHERE a.scope = c.scope)
+    OR c.spent < (SELECT most FROM asked a WHERE a.scope = c.scope)
+RETURNING scope
+"""
+_ROW = "(%s::int, %s::varchar, %s::varchar, %s::timestamptz, %s::int)"
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One of `limit` in `window`, for `take_all`."""
+
+    scope: str
+    key: str
+    limit: int
+    window: timedelta
+
 
 def _hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
@@ -31,6 +61,24 @@ def take(scope: str, key: str, *, limit: int, window: timedelta, now: datetime |
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, {"scope": scope, "key": _hashed(key), "now": now, "over": now - window, "limit": limit})
         return cursor.fetchone() is not None
+
+
+def take_all(demands: Sequence[Demand], *, now: datetime | None = None) -> list[str]:
+    """Spend one of each; the scopes of those that have none left. Then the caller has to roll back the others.
+
+    The order of the demands is the order of the locks: what everybody takes comes last. Each has its own scope.
+    """
+    now = now or timezone.now()
+    if not demands:
+        return []
+    values: list[Any] = []
+    for place, each in enumerate(demands):
+        values += [place, each.scope, _hashed(each.key), now - each.window, each.limit]
+    with connection.cursor() as cursor:
+        # The statement is ours, and the rows in it are only placeholders.
+        cursor.execute(_TAKE_ALL.format(rows=", ".join([_ROW] * len(demands))), [*values, now])
+        taken = {scope for (scope,) in cursor.fetchall()}
+    return [each.scope for each in demands if each.scope not in taken]
 
 
 def give_back(scope: str, key: str, count: int = 1) -> None:

@@ -40,6 +40,28 @@ def country_of(number: str) -> str:
         return ""
 
 
+def is_reached(number: str) -> bool:
+    """Whether the shop texts and calls numbers of this country at all (settings.TEXT_COUNTRIES).
+
+    By the region and not by the dialling code: +44 is also Jersey's and +1 also Jamaica's, at other prices.
+    """
+    return country_of(number) in settings.TEXT_COUNTRIES
+
+
+def prefix_of(number: str) -> str:
+    """The block a number is in, as `+491512`: its country and its national destination code.
+
+    What is rented to pump texts are blocks of numbers, and these share it. Where a country has no such codes (Denmark,
+    Luxembourg), the first two digits stand in.
+    """
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return ""
+    national = phonenumbers.national_significant_number(parsed)
+    return f"+{parsed.country_code}{national[: phonenumbers.length_of_national_destination_code(parsed) or 2]}"
+
+
 def is_landline(number: str) -> bool:
     """Surely one: where a country's numbers don't tell, it may be a mobile and is taken for one."""
     try:

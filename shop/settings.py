@@ -11,6 +11,8 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from accounts.countries import COUNTRIES
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -183,6 +185,14 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=parseaddr(DEFAULT_FROM_EMAIL)[1])
 
 PHONENUMBER_DEFAULT_REGION = env("PHONE_REGION", default="DE")
+# Only numbers of these countries (ISO 3166-1) are taken, texted and called.
+TEXT_COUNTRIES = env.list("TEXT_COUNTRIES", default=list(COUNTRIES))
+# Budgets of the whole shop (accounts/delivery/budgets.py has the others) and the guard against pumping.
+TEXTS_A_DAY = env.int("TEXTS_A_DAY", default=10_000)  # texts and calls with codes
+TEXTS_A_COUNTRY_A_DAY = env.int("TEXTS_A_COUNTRY_A_DAY", default=5_000)
+UNVERIFIED_A_PREFIX = env.int("UNVERIFIED_A_PREFIX", default=150)  # an hour, of codes that nobody typed
+PUMPING_UNVERIFIED = env.int("PUMPING_UNVERIFIED", default=50)  # from so many an hour on, a prefix is looked at
+MAILS_A_DAY = env.int("MAILS_A_DAY", default=50_000)  # e-mails with codes
 PHONENUMBER_DB_FORMAT = "E164"
 PHONENUMBER_DEFAULT_FORMAT = "INTERNATIONAL"
 
@@ -219,6 +229,8 @@ CELERY_BEAT_SCHEDULE = {
     # Among the codes, so that nothing slower stands before it.
     "fail-over": {
         "task": "accounts.delivery.tasks.fail_over", "schedule": 2.0, "options": {"expires": 2, "queue": "codes"}},
+    "review-budgets": {
+        "task": "accounts.delivery.tasks.review_budgets", "schedule": 60.0, "options": {"expires": 60}},
     "release-lapsed-holds": {
         "task": "shop.product.tasks.release_lapsed_holds", "schedule": 30.0, "options": {"expires": 30}},
     "settle-payments": {"task": "shop.checkout.tasks.settle_payments", "schedule": 60.0, "options": {"expires": 60}},

@@ -198,3 +198,41 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.about}: {self.get_kind_display()}"
+
+
+class PrefixTraffic(models.Model):
+    """How many codes were sent to a prefix in ten minutes, and how many of these were typed (pumping.py)."""
+
+    prefix = models.CharField(max_length=20)
+    began_at = models.DateTimeField()
+    sends = models.PositiveIntegerField()
+    passes = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="traffic_once_a_slice", fields=["prefix", "began_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}: {self.passes} of {self.sends}"
+
+
+class PrefixStop(models.Model):
+    """No codes go to unproven numbers of this prefix, since somebody seems to pump (pumping.py)."""
+
+    prefix = models.CharField(_("prefix"), max_length=20)
+    stopped_at = models.DateTimeField(_("stopped"), default=timezone.now)
+    until = models.DateTimeField(_("until"))
+    ended_at = models.DateTimeField(_("over"), null=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, verbose_name=_("lifted by"), related_name="+"
+    )
+    lift_reason = models.CharField(_("why it was lifted"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("stopped prefix")
+        verbose_name_plural = _("stopped prefixes")
+        constraints = [
+            models.UniqueConstraint(name="stop_one_open", fields=["prefix"], condition=models.Q(ended_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return self.prefix

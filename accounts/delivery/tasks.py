@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 
-from accounts.delivery import failover, services
+from accounts.delivery import budgets, failover, pumping, services
 
 
 @shared_task
@@ -20,3 +21,10 @@ def sweep() -> None:
 @shared_task
 def fail_over() -> None:
     failover.sweep()
+
+
+@shared_task
+def review_budgets() -> None:
+    now = timezone.now()
+    pumping.review(now)
+    budgets.review(now)

@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.phones import parse_phone
+from accounts.phones import is_reached, parse_phone
 from accounts.security.contacts import EMAIL, PHONE, Field, own
 
 
@@ -44,6 +44,10 @@ class NewPhoneForm(_NewContactForm):
                     "We can't text this number. Type it with its country, like +49 1512 3456789; "
                     "service and premium numbers don't work."
                 )
+            )
+        if not is_reached(new):
+            raise forms.ValidationError(
+                _("We don’t text or call numbers of this country. Use a number of another country, or keep to e-mail.")
             )
         if new == own(self.user, PHONE):
             raise forms.ValidationError(_("This is the phone of your account already."))

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.factors.passkey import LONGEST_ANSWER
 from accounts.models import User
-from accounts.phones import is_landline, parse_phone
+from accounts.phones import is_landline, is_reached, parse_phone
 
 # As for the password: what is longer is no name, and a password of a megabyte is only work for us.
 LONGEST_NAME, LONGEST_PASSWORD = 254, 256
@@ -62,6 +62,10 @@ class ContactForm(forms.Form):
                     "We can't text this number. Type it with its country, like +49 1512 3456789; "
                     "service and premium numbers don't work. Or use an e-mail address."
                 )
+            )
+        if not is_reached(phone):
+            raise forms.ValidationError(
+                _("We don’t text or call numbers of this country. Use an e-mail address, or another number.")
             )
         return phone
 

@@ -3,7 +3,9 @@
 Each decision is one conditional UPDATE; the checks in Python only choose the words.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +19,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_otp.models import Device
 
-from accounts import audit, limits
+from accounts import audit
+from accounts.delivery import budgets
 from accounts.delivery.models import Channel, Message
 from accounts.delivery.models import State as MessageState
 from accounts.delivery.services import queue_message
@@ -32,11 +35,9 @@ from accounts.stepup.credentials import credentials_of, credentials_under_each_k
 from accounts.stepup.models import Challenge, Grant, Purpose
 from accounts.stepup.wrong_codes import tell_of_wrong_codes
 
-State = Challenge.State
+logger = logging.getLogger(__name__)
 
-# Budgets of sends, beside the cooldown of each challenge: (limit, window).
-SENDS_A_DESTINATION = (10, timedelta(hours=1))
-SENDS_AN_ADDRESS = (30, timedelta(hours=1))
+State = Challenge.State
 
 # So long a code may take to come; then the page offers another way, which need not wait for the cooldown either.
 ANOTHER_WAY_AFTER = timedelta(seconds=25)
@@ -76,7 +77,11 @@ class TooSoon(Exception):
 
 
 class NoMoreSends(Exception):
-    """The sends of this challenge, this destination or this visitor are used up."""
+    """The sends of this challenge are used up, or a budget says no (budgets.Why)."""
+
+    def __init__(self, why: budgets.Why = budgets.Why.MANY) -> None:
+        super().__init__()
+        self.why = why
 
 
 class NothingToSend(NoMoreSends):
@@ -216,7 +221,8 @@ def send(
     other = _last_elsewhere(challenge, Channel(used.channel), destination, now)
     asked_for = challenge.sends - _unasked(challenge)
     gap = settings.SEND_GAPS[min(asked_for, len(settings.SEND_GAPS) - 1)]
-    with transaction.atomic():
+    wanted = _asked_for(used.channel, destination, asker, proven=device is not None)
+    with _within(wanted, now), transaction.atomic():
         taken = Challenge.objects.filter(
             _waited(other, now),
             pk=challenge.pk,
@@ -236,9 +242,7 @@ def send(
         )
         if not taken:
             raise _why_not_sent(challenge, other is not None, now)
-        if not within_budget(destination, asker, now):
-            transaction.set_rollback(True)
-            raise NoMoreSends
+        budgets.take(wanted, now)
         message = queue_message(
             kind=Message.Kind.EXPLANATION if challenge.decoy else Message.Kind.CODE,
             channel=Channel(used.channel),
@@ -277,7 +281,7 @@ def send_instead(message: Message, provider: str, now: datetime) -> bool:
         expires_at__gt=now,
     ).update(sends=F("sends") + 1)
     owner = Asker(browser=challenge.browser, user=challenge.user, contact=challenge.contact)
-    if not taken or not within_budget(message.destination, owner, now):
+    if not taken or not within_budget(message.destination, owner, now, again=True):
         return False
     queue_message(
         kind=Message.Kind(message.kind),
@@ -412,6 +416,8 @@ def answer(
                 **({"name": matched.name} if used.takes_any_device and matched and matched.name else {}),
             )
             _tell_if_few_are_left(used, challenge.user)
+            if used.channel in (Channel.TEXT, Channel.CALL):
+                budgets.typed(challenge.messages.exclude(channel=Channel.EMAIL), ip=asker.ip, now=now)
             return grant
         transaction.set_rollback(True)
     if not won:
@@ -588,9 +594,30 @@ def _why_not_sent(challenge: Challenge, another_way: bool, now: datetime) -> Exc
     return TooSoon(at)
 
 
-def within_budget(destination: str, asker: Asker, now: datetime) -> bool:
-    limit, window = SENDS_A_DESTINATION
-    if not limits.take("sends to a destination", destination, limit=limit, window=window, now=now):
+def within_budget(destination: str, asker: Asker, now: datetime, *, again: bool = False) -> bool:
+    """For a message that nobody asks for on a challenge's page. What was sent once may be sent `again` to a prefix that
+    was stopped meanwhile."""
+    try:
+        wanted = _asked_for(channel_of(destination), destination, asker, proven=again)
+        with _within(wanted, now):
+            budgets.take(wanted, now)
+    except NoMoreSends:
         return False
-    limit, window = SENDS_AN_ADDRESS
-    return asker.ip is None or limits.take("sends from an address", asker.ip, limit=limit, window=window, now=now)
+    return True
+
+
+def _asked_for(channel: str, destination: str, asker: Asker, *, proven: bool) -> budgets.Send:
+    account = asker.user.pk if asker.user else None
+    return budgets.Send(channel, destination, account, asker.browser, asker.ip, proven)
+
+
+@contextmanager
+def _within(wanted: budgets.Send, now: datetime) -> Iterator[None]:
+    """A refusal of the budgets in our words, and its alarm, when what is inside has been rolled back."""
+    try:
+        yield
+    except budgets.NotToBeSent as refusal:
+        budgets.ring(refusal, now)
+        if refusal.alarms:
+            logger.warning("A budget is used up (%s); asked for from %s.", ", ".join(refusal.alarms), wanted.ip)
+        raise NoMoreSends(refusal.why) from None

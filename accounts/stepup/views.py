@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.delivery.budgets import Why
 from accounts.factors.backup_code import few_left
 from accounts.factors.registry import factor as factor_of
 from accounts.net import client_ip
@@ -147,8 +148,8 @@ def resend(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             seconds,
         ) % {"seconds": seconds}
         status = 429
-    except NoMoreSends:
-        notice, status = _("We have sent as many codes as we may for now. Use another way, or try again later."), 429
+    except NoMoreSends as refused:
+        notice, status = _why_no_more(refused), 429
     except policy.NoFactor as why:
         notice = str(why)
     except ChallengeOver:
@@ -243,6 +244,18 @@ def _page(
         context["passkey_options"] = passkeys.options_for(found)
     form.describe_for(context["factor"])
     return render(request, "stepup/challenge.html", context, status=410 if over and status == 200 else status)
+
+
+def _why_no_more(refused: NoMoreSends) -> str:
+    """Told by the number and by what was asked for, never by whether it has an account."""
+    if refused.why == Why.COUNTRY:
+        return _("We don’t text or call numbers of this country. Use another way, or an e-mail address.")
+    if refused.why == Why.STOPPED:
+        return _(
+            "We can’t send codes this way at the moment. It is nothing about you. Use another way, or try again in "
+            "an hour."
+        )
+    return _("We have sent as many codes as we may for now. Use another way, or try again in an hour.")
 
 
 def _what_was_wrong(found: Challenge, wrong: WrongCode) -> str:

@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.countries import COUNTRIES
-from accounts.phones import parse_phone
+from accounts.phones import is_reached, parse_phone
 from shop.checkout.delivery import METHODS
 from shop.checkout.models import Checkout
 from shop.money import format_money
@@ -44,6 +44,7 @@ class AddressForm(forms.ModelForm):
 
     def __init__(self, *args: Any, guest: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.guest = guest
         for name in ("name", "line1", "postcode", "city"):
             self.fields[name].required = True
         self.fields["country"].widget.attrs["autocomplete"] = "country"
@@ -64,6 +65,10 @@ class AddressForm(forms.ModelForm):
         if phone is None:
             raise forms.ValidationError(
                 _("We can't text this number. Write it with its country code, like +49 1512 3456789.")
+            )
+        if self.guest and not is_reached(phone):
+            raise forms.ValidationError(
+                _("We don’t text or call numbers of this country. Leave it out, and the code comes by e-mail.")
             )
         return phone
 

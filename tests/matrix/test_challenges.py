@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.delivery import budgets
 from accounts.factors.registry import all_factors
 from accounts.factors.registry import factor as factor_of
 from accounts.stepup import challenges, policy
@@ -24,7 +25,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _no_budgets(monkeypatch):
     """One person asks for more codes here than a person may in an hour."""
-    monkeypatch.setattr(challenges, "SENDS_A_DESTINATION", (10_000, timedelta(hours=1)))
+    for budget in (budgets.NUMBER, budgets.ACCOUNT, budgets.BROWSER):
+        monkeypatch.setattr(budget, "limit", 10_000)
 
 
 def test_it_knows_every_factor():

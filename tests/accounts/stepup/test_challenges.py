@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
 
+from accounts.delivery import budgets
 from accounts.delivery.models import Message
 from accounts.factors.authenticator import Authenticator
 from accounts.factors.backup_code import make_backup_codes
@@ -110,7 +111,7 @@ class TestBegin:
         assert not Challenge.objects.exists()
 
     def test_used_up_budgets_do_not_stop_the_page(self, ada, begin, monkeypatch):
-        monkeypatch.setattr(challenges, "SENDS_A_DESTINATION", (0, timedelta(hours=1)))
+        monkeypatch.setattr(budgets.NUMBER, "limit", 0)
         Counter.objects.all().delete()
         begin(ada)
         begin(ada, digest=OTHER_DIGEST)
