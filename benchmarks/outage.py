@@ -89,7 +89,7 @@ class Report:
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
         return (
             f"down by {self.how} for {self.seconds:.0f} s at {self.rate:g} a second: {self.asked} asked\n"
-            f"  the other had it after  p50 {p50:.2f} s, p95 {p95:.2f} s, p99 {p99:.2f} s, longest {ordered[-1]:.2f} s\n"
+            f"  the other had it after  p50 {p50:.2f} s, p95 {p95:.2f} s, p99 {p99:.2f} s, max {ordered[-1]:.2f} s\n"
             f"  within {WITHIN:.0f} s             {self.within:.2%}\n"
             f"  calls to the one down   {self.calls} ({bound})\n"
             f"  twice at one provider   {self.twice}\n"
@@ -244,7 +244,7 @@ def workers(env: dict[str, str], folder: Path) -> Iterator[None]:
             process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
             stack.callback(process.wait)
             stack.callback(process.kill)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(app.control.ping(timeout=0.5) or []) < 2:
             if time.monotonic() > deadline:
                 raise TimeoutError((folder / "workers.log").read_text())

@@ -13,7 +13,8 @@ class MessageAdmin(ReadOnlyAdmin):
     ordering = ("-queued_at",)
     fields = (
         "kind", "channel", "masked_destination", "user", "state", "reason", "provider", "provider_id", "provider_code",
-        "tries", "queued_at", "handing_over_at", "handed_over_at", "sent_at", "delivered_at", "ended_at",
+        "refused_by", "instead_of", "replaced_at", "tries", "queued_at", "handing_over_at", "handed_over_at", "sent_at",
+        "delivered_at", "ended_at",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts.delivery.providers import can_call
+from accounts.delivery.providers import can_call, texts_from
 from accounts.security.messages import example_text, lines_of, messages_to
 from accounts.stepup.requests import signed_in
 
@@ -31,8 +31,7 @@ def how_to_tell(request: HttpRequest) -> HttpResponse:
     context = {
         "site_host": settings.SITE_HOST,
         "support_email": settings.SUPPORT_EMAIL,
-        # A messaging service sends from whichever of its numbers suits the carrier.
-        "texts_from": "" if settings.TWILIO_MESSAGING_SERVICE_SID else settings.TWILIO_FROM,
+        "texts_from": texts_from(),
         "calls_from": settings.TWILIO_FROM if can_call() else "",
         "mails_from": parseaddr(settings.DEFAULT_FROM_EMAIL)[1],
         "example": example_text(shop=settings.SHOP_NAME, site_host=settings.SITE_HOST),

@@ -30,6 +30,16 @@ def text_providers() -> list[str]:
     return [name for name in settings.TEXT_PROVIDERS if name in TEXT_PROVIDERS and not missing(name)] or ["twilio"]
 
 
+def texts_from() -> str:
+    """What a text shows as its sender; "" where that can't be said.
+
+    A messaging service sends from whichever of its numbers suits the carrier.
+    """
+    twilio = "" if settings.TWILIO_MESSAGING_SERVICE_SID else settings.TWILIO_FROM
+    senders = [{"twilio": twilio, "vonage": settings.VONAGE_FROM}[name] for name in text_providers()]
+    return ", ".join(senders) if all(senders) else ""
+
+
 @cache
 def providers_for(channel: str) -> tuple[Provider, ...]:
     """Who carries this channel, in the order in which they are asked."""

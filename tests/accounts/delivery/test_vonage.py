@@ -22,6 +22,7 @@ from .conftest import challenge_of, fresh
 from .test_twilio import closed_port
 
 URL = "/hooks/vonage/status/"
+HOW = "/account/messages/how-to-tell/"
 
 
 def test_a_text_is_posted_with_our_id_and_its_life(ada, queued, deliver, vonage):
@@ -151,6 +152,16 @@ class TestWhichProviders:
         assert [provider.name for provider in providers_for("text")] == names
         assert [provider.name for provider in providers_for("call")] == ["twilio"]
         assert [provider.name for provider in providers_for("email")] == ["email"]
+
+    @pytest.mark.parametrize(
+        ("change", "senders"),
+        [({}, "+15017122661, Countersign"), ({"TWILIO_MESSAGING_SERVICE_SID": "MG1"}, ""),
+         ({"TWILIO_AUTH_TOKEN": ""}, "Countersign"), ({"VONAGE_API_KEY": ""}, "+15017122661")],
+    )  # fmt: skip
+    def test_people_are_told_from_where_texts_come(self, client, twilio, vonage, settings, change, senders):
+        for name, value in change.items():
+            setattr(settings, name, value)
+        assert client.get(HOW).context["texts_from"] == senders
 
     def test_the_demo_is_alone(self, twilio, vonage, settings):
         settings.DEMO = True
