@@ -20,6 +20,7 @@ from accounts.stepup.policy import POLICY, Person
 class Who(StrEnum):
     ANYBODY = "anybody"
     BROWSER = "anybody, who sees only what belongs to this browser or person"
+    MACHINE = "whoever shows the operator's token"
     SIGNED = "whoever signed the request with the provider's key"
     PERSON = "whoever is signed in, and only what is theirs"
     STAFF = "staff who proved it with an authenticator or a passkey"
@@ -41,7 +42,7 @@ class Access:
         return replace(self, purpose=purpose, by_view=True)
 
 
-ANYBODY, BROWSER, SIGNED, PERSON, STAFF = (Access(who) for who in Who)
+ANYBODY, BROWSER, MACHINE, SIGNED, PERSON, STAFF = (Access(who) for who in Who)
 
 # By the names of the URLs; "admin:*" stands for the whole of Django's admin, which opens each page in one way.
 ACCESS: dict[str, Access] = {
@@ -134,6 +135,12 @@ ACCESS: dict[str, Access] = {
     "admin:stepup_approvalrules_changelist": STAFF.asks_for(Purpose.CHANGE_POLICY),
     "admin:stepup_approvalrules_change": STAFF.asks_for(Purpose.CHANGE_POLICY),
     "admin:login": ANYBODY,  # leads to sign_in:staff
+    "operations:numbers": STAFF,
+    "operations:numbers_csv": STAFF,
+    # Machines of the operator
+    "operations:live": ANYBODY,
+    "operations:ready": ANYBODY,
+    "operations:metrics": MACHINE,
     # Providers
     "delivery:twilio_status": SIGNED,
     "delivery:twilio_voice": SIGNED,
@@ -200,7 +207,7 @@ def _wrong(access: Access, view: Any) -> Iterator[tuple[str, str]]:
             f"it asks for a proof to “{asked}”, and the table says “{stated}”",
             "Let @step_up around the view and the row name the same purpose.",
         )
-    if access.who in (Who.ANYBODY, Who.BROWSER, Who.SIGNED) and _needs_sign_in(view):
+    if access.who in (Who.ANYBODY, Who.BROWSER, Who.MACHINE, Who.SIGNED) and _needs_sign_in(view):
         yield "it needs a sign-in", "Decorate the view with @login_not_required, or state PERSON."
     if access.who in (Who.PERSON, Who.STAFF) and not _needs_sign_in(view):
         yield "it needs no sign-in", "Take @login_not_required off the view, or state ANYBODY or BROWSER."

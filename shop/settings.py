@@ -92,6 +92,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "shop.operations.health.ProbesFirst",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -231,6 +232,13 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.delivery.tasks.fail_over", "schedule": 2.0, "options": {"expires": 2, "queue": "codes"}},
     "review-budgets": {
         "task": "accounts.delivery.tasks.review_budgets", "schedule": 60.0, "options": {"expires": 60}},
+    # Into each queue, so that a queue without a worker is seen, and beat's own death in all of them.
+    **{
+        f"sign-of-life-{queue}": {
+            "task": "accounts.delivery.tasks.beat", "schedule": 30.0, "args": (queue,),
+            "options": {"queue": queue, "expires": 30}}
+        for queue in ("codes", "mail", "slow")
+    },
     "release-lapsed-holds": {
         "task": "shop.product.tasks.release_lapsed_holds", "schedule": 30.0, "options": {"expires": 30}},
     "settle-payments": {"task": "shop.checkout.tasks.settle_payments", "schedule": 60.0, "options": {"expires": 60}},
@@ -241,6 +249,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.security.tasks.advance_recoveries", "schedule": 60.0, "options": {"expires": 60}},
     "clear-sessions": {"task": "accounts.tasks.clear_sessions", "schedule": crontab(minute="17", hour="3")},
 }  # fmt: skip
+
+# --- operation -------------------------------------------------------------------------------------------------------
+
+# Whoever shows it as a bearer token reads /metrics; without it the page is there in the demo only.
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
 # --- the web's manners -----------------------------------------------------------------------------------------------
 

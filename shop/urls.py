@@ -14,6 +14,7 @@ urlpatterns = [
     path("account/", include("accounts.sign_in.urls")),
     path("support/", include("shop.support.urls")),
     path("hooks/", include("accounts.delivery.urls")),
+    path("", include("shop.operations.urls")),
     path("admin/", admin.site.urls),
 ]
 if settings.DEMO:

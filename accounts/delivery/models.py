@@ -107,7 +107,10 @@ class Message(models.Model):
     class Meta:
         verbose_name = pgettext_lazy("sent to a person", "message")
         verbose_name_plural = pgettext_lazy("sent to a person", "messages")
-        permissions = [("support_people", "Can look people up and send their codes again")]
+        permissions = [
+            ("support_people", "Can look people up and send their codes again"),
+            ("view_numbers", "Can see how messages and approvals do, and what they cost"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 name="message_once_a_send",
@@ -134,6 +137,7 @@ class Message(models.Model):
             models.Index(fields=["user", "-queued_at"]),
             models.Index(fields=["destination", "-queued_at"]),
             models.Index(fields=["provider_id"]),
+            models.Index(fields=["queued_at"]),  # a period's numbers (numbers.py), and the admin's list
         ]  # fmt: skip
 
     def __str__(self) -> str:
@@ -236,3 +240,13 @@ class PrefixStop(models.Model):
 
     def __str__(self) -> str:
         return self.prefix
+
+
+class Heartbeat(models.Model):
+    """When a worker last did what beat had put into this queue: the one of the two that died is seen by it."""
+
+    queue = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.queue

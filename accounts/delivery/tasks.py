@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.delivery import budgets, failover, pumping, services
+from accounts.delivery import budgets, failover, numbers, pumping, services
 
 
 @shared_task
@@ -28,3 +28,8 @@ def review_budgets() -> None:
     now = timezone.now()
     pumping.review(now)
     budgets.review(now)
+
+
+@shared_task
+def beat(queue: str) -> None:
+    numbers.beat(queue)

@@ -100,7 +100,11 @@ class Challenge(models.Model):
                 condition=models.Q(state="live"),
             ),
         ]
-        indexes = [models.Index(fields=["user", "-requested_at"]), models.Index(fields=["contact", "-requested_at"])]
+        indexes = [
+            models.Index(fields=["user", "-requested_at"]),
+            models.Index(fields=["contact", "-requested_at"]),
+            models.Index(fields=["purpose", "requested_at"]),  # a period's numbers (numbers.py)
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()} {self.pk}"

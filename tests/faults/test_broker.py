@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.delivery import queues, services
 from accounts.delivery.models import Message, State
+from accounts.delivery.numbers import queue_lengths
 from accounts.factors.backup_code import make_backup_codes
 from accounts.stepup import challenges
 from accounts.stepup.models import Challenge, Purpose
@@ -160,3 +161,22 @@ def test_a_broker_that_hangs_stops_no_sign_in_without_a_message(way, ada, broker
         assert is_signed_in(client, ada)
         assert _accepted(server) <= 2
     assert set(Message.objects.values_list("state", flat=True)) <= {State.QUEUED}
+
+
+@pytest.mark.parametrize("kind", ["nobody listens", "nobody answers", "wrong password", "unknown host"])
+def test_a_load_balancer_is_told_and_goes_on_sending_people(kind, client, broker):
+    url, server = broken(kind, broker)
+    with server:
+        use_broker(url)
+        answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert "secret" not in answer.content.decode() and "redis" not in answer.content.decode()
+
+
+def test_what_waits_in_each_queue_is_counted(broker, client):
+    assert queue_lengths() == {"codes": 0, "mail": 0, "slow": 0}
+    for queue, count in [("codes", 3), ("slow", 1)]:
+        for _ in range(count):
+            app.send_task("accounts.delivery.tasks.beat", (queue,), queue=queue)
+    assert queue_lengths() == {"codes": 3, "mail": 0, "slow": 1}
+    assert client.get("/health/ready").json()["status"] == "ok"
