@@ -1,6 +1,8 @@
 """People who have asked for a code, as many as one likes: the rows are those that a sign-up writes."""
 
+import argparse
 import hashlib
+from collections.abc import Sequence
 from itertools import count
 
 from django.conf import settings
@@ -15,6 +17,13 @@ from accounts.stepup.models import Challenge, Purpose
 _numbers = count()
 DIGEST = bytes(32)
 BEGIN = {"purpose": Purpose.SIGN_UP, "digest": DIGEST, "next_path": "/account/sign-up/done/"}
+
+
+def how_many(options: Sequence[str]) -> int:
+    """What `--codes` says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--codes", type=int, default=1000)
+    return int(parser.parse_args(list(options)).codes)
 
 
 def guest() -> Asker:
