@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 logger = logging.getLogger(__name__)
 
 
-class QoS(transport.QoS):  # type: ignore[misc]
+class QoS(transport.QoS):
     """Lets a worker outlive its broker.
 
     When the broker goes away kombu 5.7 tries to give it back what is under way, fails half-way through closing the
