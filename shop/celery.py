@@ -1,32 +1,27 @@
-import logging
 import os
 from typing import Any
 
 from celery import Celery
 from kombu.transport import redis as transport
-from redis import RedisError
+from redis import ConnectionError as BrokerLost
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
-logger = logging.getLogger(__name__)
 
-
-class QoS(transport.QoS):
+class Channel(transport.Channel):
     """Lets a worker outlive its broker.
 
-    When the broker goes away kombu 5.7 tries to give it back what is under way, fails half-way through closing the
-    channel, and the second try ends the worker with an AttributeError. What can't be given back now the broker gives to
-    another worker after its visibility timeout, and the sweep is there sooner.
+    When the broker goes away with tasks under way, kombu 5.7 gives them back and acknowledges them on a channel that is
+    closed already, and the AttributeError ends the worker. As the loss that it is, Celery expects it and connects anew.
     """
 
-    def restore_unacked_once(self, stderr: Any = None) -> None:
-        try:
-            super().restore_unacked_once(stderr)
-        except (RedisError, OSError, AttributeError) as error:
-            logger.warning("The broker is away, so tasks under way were not given back (%s).", type(error).__name__)
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise BrokerLost("the channel is closed")
+        return super()._connparams(asynchronous)
 
 
-transport.Channel.QoS = QoS
+transport.Transport.Channel = Channel
 
 app = Celery("countersign")
 app.config_from_object("django.conf:settings", namespace="CELERY")
