@@ -42,6 +42,14 @@ class Reason(models.TextChoices):
     PROVIDER = "provider", _("our provider refused it")
 
 
+def in_words(reason: str) -> str:
+    """As its label; who wrote STOP is told, too, where START has to go."""
+    if reason == Reason.OPTED_OUT and settings.TWILIO_FROM.startswith("+"):
+        words = _("this number answered STOP to us; text START to %(number)s to get messages again")
+        return words % {"number": settings.TWILIO_FROM}
+    return str(Reason(reason).label) if reason else ""
+
+
 class Message(models.Model):
     """One thing sent to a person through a channel. It holds no text: that is composed when it is handed over."""
 
@@ -146,6 +154,39 @@ class Message(models.Model):
     @property
     def masked_destination(self) -> str:
         return mask(self.destination)
+
+    @property
+    def reason_in_words(self) -> str:
+        return in_words(self.reason)
+
+
+class Number(models.Model):
+    """A phone number of which we know that it gets no texts, or got none for a while (textable.py)."""
+
+    number = models.CharField(_("number"), max_length=16, primary_key=True)
+    opted_out_at = models.DateTimeField(_("wrote STOP"), null=True)
+    opted_in_at = models.DateTimeField(_("wrote START"), null=True)
+    unusable_at = models.DateTimeField(_("refused by a provider"), null=True)
+    why = models.CharField(_("reason"), max_length=16, choices=Reason, blank=True)
+
+    def __str__(self) -> str:
+        return mask(self.number)
+
+
+class Reply(models.Model):
+    """A STOP or START that somebody texted to us."""
+
+    class Word(models.TextChoices):
+        STOP = "stop", "STOP"
+        START = "start", "START"
+
+    provider_id = models.CharField(max_length=64, primary_key=True)
+    number = models.CharField(max_length=16)
+    word = models.CharField(max_length=8, choices=Word)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.get_word_display()} {mask(self.number)}"
 
 
 class DemoMessage(models.Model):

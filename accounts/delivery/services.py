@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone, translation
 
-from accounts.delivery import breaker, failover, queues
+from accounts.delivery import breaker, failover, queues, textable
 from accounts.delivery.composing import writer_of
 from accounts.delivery.models import Alarm, Channel, Message, Reason, State
 from accounts.delivery.providers import providers_for
@@ -108,6 +108,9 @@ def hand_over(message_id: UUID, now: datetime | None = None) -> None:
     if content is None:
         move(message.pk, State.EXPIRED, ended_at=now)
         return
+    if reason := textable.why_not(message, now):
+        move(message.pk, State.FAILED, reason=reason, ended_at=now)
+        return
     put_off: list[NotTaken] = []
     rests_until: list[datetime] = []
     refusal = Refused(Reason.PROVIDER)
@@ -181,6 +184,7 @@ def _note_refusal(message: Message, provider: str, refusal: Refused) -> bool:
     else:
         breaker.succeeded(provider, now)
     logger.warning("%s refused message %s: %s %s", provider, message.pk, refusal.reason, refusal.code)
+    textable.refused(message, refusal.reason)
     if refusal.reason not in failover.ELSEWHERE:
         return False
     message.refused_by = f"{message.refused_by} {provider}".strip()
@@ -256,6 +260,8 @@ def report(message: Message, state: State, *, reason: str = "", provider_code: s
     times = {State.SENT: "sent_at", State.DELIVERED: "delivered_at", State.FAILED: "ended_at"}
     fields: dict[str, Any] = {times[state]: now}
     if state == State.FAILED:
+        if reason == Reason.OPTED_OUT:
+            textable.refused(message, reason)
         fields |= {"reason": reason, "provider_code": provider_code}
     if provider_id:
         fields["provider_id"] = provider_id

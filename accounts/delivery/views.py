@@ -1,6 +1,7 @@
 """What providers report, and what they ask."""
 
 import logging
+import re
 from uuid import UUID
 
 from django.conf import settings
@@ -11,9 +12,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
+from twilio.twiml.messaging_response import MessagingResponse
 
-from accounts.delivery import calls, services
-from accounts.delivery.models import Channel, Message, Reason, State
+from accounts.delivery import calls, services, textable
+from accounts.delivery.models import Channel, Message, Reason, Reply, State
 from accounts.delivery.providers.twilio import REASONS
 
 logger = logging.getLogger(__name__)
@@ -82,6 +84,28 @@ def twilio_voice(request: HttpRequest, message_id: UUID) -> HttpResponse:
     if request.POST.get("Digits"):
         return HttpResponse(calls.tell(message), content_type="text/xml")
     return HttpResponse(calls.greet(message), content_type="text/xml")
+
+
+# Twilio knows them in any case, alone in the text. With Advanced Opt-Out it says itself what a text means.
+# Source: Twilio support, "Twilio support for opt-out keywords (SMS STOP filtering)".
+WORDS = dict.fromkeys(
+    ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"), Reply.Word.STOP
+) | dict.fromkeys(("START", "YES", "UNSTOP"), Reply.Word.START)
+
+
+@login_not_required
+@csrf_exempt
+@sensitive_post_parameters()
+@require_POST
+def twilio_incoming(request: HttpRequest) -> HttpResponse:
+    """What people text to our number. STOP and START are remembered; Twilio answers them, and HELP, by itself."""
+    if not _is_signed(request):
+        return HttpResponseForbidden()
+    said = request.POST.get("OptOutType") or request.POST.get("Body", "")
+    word, number, sid = WORDS.get(said.strip().upper()), request.POST.get("From", ""), _sid(request)
+    if word and sid and re.fullmatch(r"\+[1-9][0-9]{6,14}", number, re.ASCII):
+        textable.replied(sid, number, word)
+    return HttpResponse(str(MessagingResponse()), content_type="text/xml")
 
 
 def _is_signed(request: HttpRequest) -> bool:

@@ -97,7 +97,7 @@ def _state(message: Message) -> str:
         case State.HANDED_OVER:
             return _("handed to the carrier %(time)s") % {"time": left}
         case State.FAILED:
-            reason = message.get_reason_display() or _("we were not told why")
+            reason = message.reason_in_words or _("we were not told why")
             words = _("nothing was said: %(reason)s") if call else _("could not be delivered: %(reason)s")
             return words % {"reason": reason}
         case State.EXPIRED:

@@ -8,8 +8,9 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.delivery import textable
 from accounts.delivery.failover import best
-from accounts.delivery.models import Channel, Message, State
+from accounts.delivery.models import Channel, Message, State, in_words
 from accounts.factors.registry import factor as factor_of
 from accounts.phones import mask
 from accounts.stepup import policy
@@ -57,31 +58,43 @@ def alternatives(challenge: Challenge) -> list[dict[str, Any]]:
     """The other ways this person may use now; of a bare contact too, where no account may be known of."""
     if challenge.user is None or challenge.contact:
         ways = policy.contact_ways(challenge.contact)
-        return [_way(w.code, "", w.action_to(challenge.contact)) for w in ways if w.code != challenge.factor]
+        others = [way for way in ways if way.code != challenge.factor]
+        return _noted([_way(way.code, "", way.action_to(challenge.contact), challenge.contact) for way in others])
     try:
         offers = policy.offers(
             challenge.user, challenge.purpose, timezone.now(), challenge.least, challenge.first_contact
         )
     except policy.NoFactor:
         return []
-    others: dict[str, policy.Offer] = {}
+    by_key: dict[str, policy.Offer] = {}
     for offer in offers:
-        others.setdefault(offer.key, offer)
-    others.pop(policy.key_of(factor_of(challenge.factor), challenge.device_id), None)
-    return [
-        _way(
-            offer.factor.code,
-            "" if offer.factor.takes_any_device else offer.device.persistent_id,
-            offer.factor.get_action(offer.device),
-            same=offer.factor.code == challenge.factor,
-        )
-        for offer in others.values()
-    ]
+        by_key.setdefault(offer.key, offer)
+    by_key.pop(policy.key_of(factor_of(challenge.factor), challenge.device_id), None)
+    return _noted(
+        [
+            _way(
+                offer.factor.code,
+                "" if offer.factor.takes_any_device else offer.device.persistent_id,
+                offer.factor.get_action(offer.device),
+                offer.destination,
+                same=offer.factor.code == challenge.factor,
+            )
+            for offer in by_key.values()
+        ]
+    )
 
 
-def _way(code: str, device: str, action: str, same: bool = False) -> dict[str, Any]:
+def _noted(ways: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each with what stands against it: a number that gets no texts, and what its owner can do."""
+    untexted = textable.reasons(way["to"] for way in ways if way["code"] == "text")
+    for way in ways:
+        way["note"] = in_words(untexted.get(way["to"], "")) if way["code"] == "text" else ""
+    return ways
+
+
+def _way(code: str, device: str, action: str, to: str, same: bool = False) -> dict[str, Any]:
     """`instead` is the button for one tap; another phone or mailbox of the same factor has to be named."""
-    return {"code": code, "device": device, "action": action, "instead": action if same else INSTEAD[code]}
+    return {"code": code, "device": device, "action": action, "to": to, "instead": action if same else INSTEAD[code]}
 
 
 def _sent(challenge: Challenge) -> list[Message]:

@@ -10,7 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django_otp.models import Device
 
-from accounts.delivery import breaker
+from accounts.delivery import breaker, textable
 from accounts.delivery.providers import providers_for
 from accounts.factors.base import Factor, Strength
 from accounts.factors.passkey import Passkey
@@ -162,7 +162,8 @@ def needed_strength(purpose: str, user: Any) -> Strength:
 
 def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None, without: str = "") -> list[Offer]:
     """The factors this person may use for this purpose now, in the order in which they are offered: what the person
-    prefers, if it is allowed at all, then the strongest; last what goes by a provider that is failing now.
+    prefers, if it is allowed at all, then the strongest; last what goes by a provider that is failing now, and texts to
+    a number that gets none.
 
     `at_least` is what this one challenge asks for beyond the table (Challenge.least); `without` is the phone or mailbox
     that has proven something already (Challenge.first_contact). Raises NoFactor with the reason where there is none.
@@ -181,9 +182,13 @@ def offers(user: Any, purpose: str, now: datetime, at_least: int | None = None, 
         why = rests or _after_recovery(user, purpose, now)
         raise NoFactor(why or _("You have nothing set up yet that is strong enough for this."))
     failing = breaker.left_alone(now)
+    untexted = textable.reasons((offer.destination for offer in allowed if offer.factor.code == "text"), now)
     return sorted(
         in_order(allowed, user.preferred_device),
-        key=lambda offer: bool(failing and offer.factor.channel) and _fails(offer.factor, failing),
+        key=lambda offer: (
+            offer.factor.code == "text" and offer.destination in untexted,
+            bool(failing and offer.factor.channel) and _fails(offer.factor, failing),
+        ),
     )
 
 
@@ -207,7 +212,8 @@ def contact_ways(contact: str) -> list[Factor]:
     """The factors that prove a bare contact, in the order in which they are offered."""
     codes = ("email",) if "@" in contact else ("text", "call")
     ways = [factor for factor in map(factor_of, codes) if factor.is_offered()]
-    return sorted(ways, key=lambda factor: _texts_a_landline(factor, contact))
+    untexted = textable.reasons([] if "@" in contact else [contact])
+    return sorted(ways, key=lambda way: way.code == "text" and (contact in untexted or is_landline(contact)))
 
 
 def _texts_a_landline(factor: Factor, destination: str) -> bool:

@@ -15,7 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import audit
-from accounts.delivery.models import State
+from accounts.delivery import textable
+from accounts.delivery.models import State, in_words
 from accounts.factors.registry import all_factors
 from accounts.models import User
 from accounts.phones import mask, parse_phone
@@ -67,6 +68,7 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         | {
             "title": found.name or _masked_name(found),
             "names": [mask(str(value)) for value in (found.email, found.phone) if value],
+            "untexted": _untexted([phone.destination for phone in found.phones.all()]),
             "active": found.is_active,
             "locked": found.locked_at is not None,
             "factors": [factor.verbose_name for factor in all_factors() if factor.get_devices(found).exists()],
@@ -86,7 +88,7 @@ def guest(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
         request,
         "support/person.html",
         _case(request, Q(user=None, contact=contact), of_contact)
-        | {"title": _("Guest"), "names": [mask(contact)], "active": True},
+        | {"title": _("Guest"), "names": [mask(contact)], "untexted": _untexted([contact]), "active": True},
     )
 
 
@@ -150,6 +152,11 @@ def _case(request: HttpRequest, whose_challenges: Q, whose_orders: Q) -> dict[st
         "orders": Order.objects.filter(whose_orders).order_by("-placed_at")[:SHOWN],
         "problems": {State.FAILED, State.UNKNOWN, State.EXPIRED},
     }
+
+
+def _untexted(numbers: list[str]) -> list[tuple[str, str]]:
+    """Masked, with the reason in words."""
+    return [(mask(number), in_words(reason)) for number, reason in textable.reasons(numbers).items()]
 
 
 def _case_url(challenge: Challenge) -> str:

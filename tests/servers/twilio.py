@@ -65,6 +65,7 @@ REFUSALS = {
     21602: "Message body is required.",
     21603: "A 'From' phone number is required.",
     21604: "A 'To' phone number is required.",
+    21612: "The 'To' phone number: {to}, is not currently reachable using the 'From' phone number via SMS",
     21610: "Attempt to send to unsubscribed recipient",
     21614: "'To' number is not a valid mobile number: {to}",
     21635: "'To' number cannot be a landline: {to}",
@@ -408,6 +409,19 @@ class TwilioServer:
     ) -> Response:
         """Ask the shop what to say in the call (see `twiml_webhook`)."""
         return self.twiml_webhook(call, digits=digits, **options).send()
+
+    def incoming_webhook(
+        self, url: str, number: str, body: str, *, sid: str | None = None, **options: Unpack[WebhookOptions]
+    ) -> Webhook:
+        """A text from a person's `number` to ours, posted to the `url` that the console names for it.
+
+        With Advanced Opt-Out, Twilio adds OptOutType (/messaging/tutorials/advanced-opt-out).
+        """
+        sid = sid or "SM" + secrets.token_hex(16)
+        form = {"AccountSid": self.account_sid, "ApiVersion": API_VERSION, "MessageSid": sid, "SmsSid": sid}
+        form |= {"SmsMessageSid": sid, "From": number, "To": SERVICE_SENDER, "Body": body, "NumMedia": "0"}
+        form |= {"NumSegments": "1", "SmsStatus": "received"}
+        return self._webhook("POST", url, form, options)
 
     def _call_form(self, call: Call) -> dict[str, str]:
         sender = call.from_ or ""

@@ -7,7 +7,8 @@ import time_machine
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from accounts.delivery.models import Message
+from accounts.delivery import textable
+from accounts.delivery.models import Message, Reply
 from accounts.models import SecurityEvent
 from accounts.stepup.challenges import begin
 from accounts.stepup.digest import context_digest
@@ -114,3 +115,12 @@ def test_strangers_are_led_to_the_sign_in(client, db):
 def test_staff_who_proved_it_too_weakly_or_too_long_ago_prove_it_again(rita, as_staff):
     for weak in (as_staff(rita, strength=1), as_staff(rita, at=timezone.now() - timedelta(hours=13))):
         assert weak.get("/support/").url == "/account/staff/?next=%2Fsupport%2F"
+
+
+def test_it_sees_that_a_number_gets_no_texts_and_why(console, cleo, asker):
+    guest = begin(asker=asker(contact="+4915187654321"), purpose=Purpose.PAY, digest=b"x" * 32, next_path="/checkout/")
+    pages = [f"/support/people/{cleo.pk}/", f"/support/guests/{guest.pk}/"]
+    assert not any("Not texted:" in console.get(page).content.decode() for page in pages)
+    textable.replied("SM1", "+4915187654321", Reply.Word.STOP)
+    words = "Not texted: +49 ••• ••21, this number answered STOP to us; text START to +15017122661"
+    assert all(words in console.get(page).content.decode() for page in pages)
