@@ -143,6 +143,7 @@ ACCESS: dict[str, Access] = {
     "operations:metrics": MACHINE,
     # Providers
     "delivery:twilio_status": SIGNED,
+    "delivery:email_events": SIGNED,
     "delivery:twilio_incoming": SIGNED,
     "delivery:twilio_voice": SIGNED,
     "delivery:vonage_status": SIGNED,

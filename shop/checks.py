@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from accounts.delivery.providers import TEXT_PROVIDERS, can_call, missing, text_providers
+from accounts.delivery.providers.esp import KEYS
 
 
 @register(Tags.security, deploy=True)
@@ -46,9 +47,7 @@ def providers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         )
     else:
         found += _twilio()
-    if not settings.EMAIL_URL:
-        found.append(_missing("EMAIL_URL", "such as smtp+tls://user:password@mail.example.org:587"))
-    return found
+    return found + _email()
 
 
 def _text_providers() -> list[CheckMessage]:
@@ -88,17 +87,42 @@ def _twilio() -> list[CheckMessage]:
     return found
 
 
+def _email() -> list[CheckMessage]:
+    if not settings.EMAIL_ESP:
+        given = bool(settings.EMAIL_URL)
+        return [] if given else [_missing("EMAIL_URL", "such as smtp+tls://user:password@mail.example.org:587")]
+    if settings.EMAIL_ESP not in KEYS:
+        known = ", ".join(KEYS)
+        hint = f"Set EMAIL_ESP to one of: {known}; or unset it, and name a mail server in EMAIL_URL."
+        return [Error(f"EMAIL_ESP is {settings.EMAIL_ESP}, which the shop does not know.", hint=hint, id="shop.E006")]
+    found: list[CheckMessage] = []
+    if not settings.EMAIL_ESP_KEY:
+        found.append(_missing("EMAIL_ESP_KEY", "the key of the service's API"))
+    if ":" not in (settings.ANYMAIL["WEBHOOK_SECRET"] or ""):
+        address = f"https://NAME:PASSWORD@{settings.SITE_HOST}/hooks/email/{settings.EMAIL_ESP}/"
+        found.append(
+            _missing(
+                "ANYMAIL_WEBHOOK_SECRET",
+                f"NAME:PASSWORD, both long and random, and have the service report to {address}; without it no report "
+                "is believed",
+            )
+        )
+    if settings.EMAIL_ESP == "mailgun" and not settings.ANYMAIL["MAILGUN_WEBHOOK_SIGNING_KEY"]:
+        found.append(_missing("MAILGUN_WEBHOOK_SIGNING_KEY", "the HTTP webhook signing key that Mailgun shows"))
+    return found
+
+
 @register(Tags.security)
 def demo(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """The demo inbox shows codes to everybody, so it never runs beside real people."""
     if not settings.DEMO:
         return []
     found: list[CheckMessage] = []
-    if settings.TWILIO_AUTH_TOKEN or settings.VONAGE_API_SECRET or settings.EMAIL_URL:
+    if settings.TWILIO_AUTH_TOKEN or settings.VONAGE_API_SECRET or settings.EMAIL_URL or settings.EMAIL_ESP:
         found.append(
             Error(
                 "DEMO is set together with a real provider.",
-                hint="Unset DEMO, or unset TWILIO_*, VONAGE_* and EMAIL_URL.",
+                hint="Unset DEMO, or unset TWILIO_*, VONAGE_*, EMAIL_URL and EMAIL_ESP.",
                 id="shop.E001",
             )
         )

@@ -181,6 +181,14 @@ EMAIL_URL = env("EMAIL_URL", default="")
 if EMAIL_URL:
     vars().update(env.email_url("EMAIL_URL"))
 EMAIL_TIMEOUT = PROVIDER_TIMEOUT
+# In place of a mail server: the API of an e-mail service, which reports what becomes of each mail.
+EMAIL_ESP = env("EMAIL_ESP", default="")
+EMAIL_ESP_KEY = env("EMAIL_ESP_KEY", default="")
+EMAIL_ESP_API_URL = env("EMAIL_ESP_API_URL", default="")
+ANYMAIL = {
+    "WEBHOOK_SECRET": env("ANYMAIL_WEBHOOK_SECRET", default=""),
+    "MAILGUN_WEBHOOK_SIGNING_KEY": env("MAILGUN_WEBHOOK_SIGNING_KEY", default=""),
+}
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"{SHOP_NAME} <shop@{SITE_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default=parseaddr(DEFAULT_FROM_EMAIL)[1])

@@ -48,6 +48,10 @@ def providers_for(channel: str) -> tuple[Provider, ...]:
 
         return (DemoProvider(),)
     if channel == Channel.EMAIL:
+        if settings.EMAIL_ESP:
+            from accounts.delivery.providers.esp import EspProvider
+
+            return (EspProvider(settings.EMAIL_ESP),)
         from accounts.delivery.providers.email import EmailProvider
 
         return (EmailProvider(),)

@@ -39,4 +39,4 @@ class EmailProvider:
                 connection.close()
             except (smtplib.SMTPException, OSError):
                 pass  # the message is through; a rude goodbye changes nothing
-        return message_id
+        return message_id[: Message._meta.get_field("provider_id").max_length]
