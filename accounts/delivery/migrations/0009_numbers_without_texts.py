@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0007_told_at'),
+        ('delivery', '0008_budgets'),
     ]
 
     operations = [
