@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0008_budgets'),
+        ('delivery', '0009_numbers'),
     ]
 
     operations = [
