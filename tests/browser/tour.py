@@ -173,6 +173,7 @@ def _staff(staff: Visitor, app_of: Callable[[str], App]) -> Iterator[Stop]:
         "admin products": "/admin/product/product/",
         "admin product": "/admin/product/product/1/change/",
         "admin orders": "/admin/order/order/",
+        "admin numbers": "/admin/numbers/?period=30",
         "admin approval rules": "/admin/stepup/approvalrules/",
         "admin what if": "/admin/stepup/approvalrules/what-if/?relax_below=100.00&failures_a_day=3&days=30",
     }.items():
