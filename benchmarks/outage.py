@@ -6,8 +6,8 @@ Real servers speak for Twilio, which goes down, and for Vonage; real workers and
 at a steady rate. Both report what they took half a second later. Three quarters of a minute before and after the
 outage all is well, so that one sees it begin and end.
 
-Calls to the one that is down are bounded: those that are under way before the first time-out (rate x CARRIER_TIMEOUT),
-as many as open the breaker (FAILURES), and then one probe in REST.
+Calls to the one that is down are bounded, however slow the machine: when the breaker opens, each of them but
+FAILURES - 1 is still held by one of the worker's threads, and from then on there is one probe in REST.
 """
 
 import argparse
@@ -48,6 +48,8 @@ from tests.servers.vonage import VonageServer
 WITHIN = 10.0  # seconds
 QUIET = 45.0  # before and after
 THREADS = 32  # of the worker that has the codes: more than rate x CARRIER_TIMEOUT, so that nobody waits behind the dead
+# Nobody types these codes, and they all go to a few prefixes; what budgets do is not measured here.
+LIFTED = dict.fromkeys(("TEXTS_A_DAY", "TEXTS_A_COUNTRY_A_DAY", "UNVERIFIED_A_PREFIX", "PUMPING_UNVERIFIED"), 1_000_000)
 DATABASE_OF_BROKER = 7  # tests use those from 8 on
 
 DOWN = {"hang": Hang(3600), "503": ServerError(503), "silent": Accept()}
@@ -67,6 +69,7 @@ class Report:
     rate: float
     how: str
     asked: int = 0
+    took: float = 0.0  # seconds in which they were asked; a machine with enough to do does not keep the rate
     waited: list[float] = field(default_factory=list)  # until the second provider had it; inf where it never had
     calls: int = 0  # to the first one, while it was down
     states: Tally[str] = field(default_factory=Tally)
@@ -75,8 +78,7 @@ class Report:
 
     @property
     def bound(self) -> int:
-        under_way = math.ceil(self.rate * settings.CARRIER_TIMEOUT)
-        return under_way + breaker.FAILURES + math.ceil(self.seconds / breaker.REST.total_seconds()) + 1
+        return THREADS + breaker.FAILURES + math.ceil(self.took / breaker.REST.total_seconds())
 
     @property
     def within(self) -> float:
@@ -88,7 +90,7 @@ class Report:
         bound = "no bound: it takes them" if self.how == "silent" else f"bound {self.bound}"
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
         return (
-            f"down by {self.how} for {self.seconds:.0f} s at {self.rate:g} a second: {self.asked} asked\n"
+            f"down by {self.how} for {self.took:.0f} s: {self.asked} asked, {self.asked / self.took:.1f} a second\n"
             f"  the other had it after  p50 {p50:.2f} s, p95 {p95:.2f} s, p99 {p99:.2f} s, max {ordered[-1]:.2f} s\n"
             f"  within {WITHIN:.0f} s             {self.within:.2%}\n"
             f"  calls to the one down   {self.calls} ({bound})\n"
@@ -105,6 +107,7 @@ def measure(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--how", choices=DOWN, default="hang")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, TwilioServer() as twilio, VonageServer() as vonage, _broker() as url:
+        lift_budgets(settings)
         settings.DEMO = False
         settings.TWILIO_AUTH_TOKEN = twilio_server.AUTH_TOKEN
         settings.VONAGE_SIGNATURE_SECRET = vonage_server.SIGNATURE_SECRET
@@ -123,7 +126,9 @@ def run(
         set_silent(True)
         twilio.behaviour = DOWN[how]
         before = len(twilio.requests)
+        began = time.monotonic()
         asked = _ask(rate, seconds, "152")
+        report.took = time.monotonic() - began
         report.calls = len(twilio.requests) - before
         twilio.behaviour = Accept()
         twilio.release()
@@ -147,18 +152,26 @@ def run(
 
 
 def _ask(rate: float, seconds: float, group: str) -> list[Asked]:
-    """Guests ask for a code, one after the other; each has a number and a browser of its own."""
-    asked = []
-    began = time.monotonic()
-    for number in range(round(rate * seconds)):
-        time.sleep(max(0.0, began + number / rate - time.monotonic()))
+    """Guests ask for a code at their times, whether or not others still wait; each has a number and a browser."""
+
+    def ask(number: int) -> Asked:
         browser = hashlib.sha256(f"{group} {number}".encode()).hexdigest()
         who = Asker(browser=browser, contact=f"+49{group}{number:08d}")
         at = time.time()
-        challenge = challenges.begin(asker=who, purpose=Purpose.SIGN_UP, digest=bytes(32), next_path="/")
-        asked.append(Asked(at, challenge))
-    time.sleep(max(0.0, began + seconds - time.monotonic()))
-    return asked
+        try:
+            challenge = challenges.begin(asker=who, purpose=Purpose.SIGN_UP, digest=bytes(32), next_path="/")
+        finally:
+            connection.close()
+        return Asked(at, challenge)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        asked = []
+        for number in range(round(rate * seconds)):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            asked.append(pool.submit(ask, number))
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+        return [one.result() for one in asked]
 
 
 def _settle(seconds: float = 30) -> None:
@@ -225,7 +238,14 @@ def environment(broker_url: str, twilio: TwilioServer, vonage: VonageServer) -> 
         "VONAGE_FROM": vonage_server.FROM,
         "VONAGE_API_URL": vonage.url,
         "LOG_LEVEL": "WARNING",
+        **{name: str(limit) for name, limit in LIFTED.items()},
     }
+
+
+def lift_budgets(of: Any) -> None:
+    """For those who ask; the workers have them in their environment."""
+    for name, limit in LIFTED.items():
+        setattr(of, name, limit)
 
 
 @contextmanager

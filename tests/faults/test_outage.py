@@ -10,7 +10,8 @@ pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def workers_and_beat(twilio, vonage, broker, tmp_path: Path, transactional_db):
+def workers_and_beat(twilio, vonage, broker, tmp_path: Path, transactional_db, settings):
+    outage.lift_budgets(settings)
     with outage.workers(outage.environment(broker, twilio, vonage), tmp_path):
         yield
 
