@@ -50,6 +50,8 @@ ACCESS: dict[str, Access] = {
     "product:home": ANYBODY,
     "product:list": ANYBODY,
     "product:detail": ANYBODY,
+    "product:choose": ANYBODY,
+    "product:picture": ANYBODY,
     "cart:detail": BROWSER,
     "cart:add": BROWSER,
     "cart:update": BROWSER,

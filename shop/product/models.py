@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -20,6 +20,8 @@ from shop.money import MoneyField
 
 UPLOADS = "products/"  # below MEDIA_ROOT; every other picture is a static file
 MOST_LEVELS = 4  # of the category tree
+FEW = 5  # from here down a page says how many are left
+NEW_FOR = timedelta(days=14)
 
 
 def picture_url(picture: str) -> str:
@@ -193,14 +195,23 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.filter(category__in=Category.objects.within(category))
 
     def for_cards(self, now: datetime | None = None) -> Self:
-        """With what a product card shows, and no query more: `price_from`, `price_to`, `in_stock`."""
+        """With what a product card shows, and no query more: prices, stock, whether something of it is reduced."""
         variants = Variant.objects.filter(product=OuterRef("pk"), is_active=True)
         priced = variants.annotate(now=price_now(now=now))
         return self.filter(Exists(variants)).annotate(
             price_from=Subquery(priced.order_by("now").values("now")[:1]),
             price_to=Subquery(priced.order_by("-now").values("now")[:1]),
-            in_stock=Exists(variants.filter(on_hand__gt=F("reserved"))),
+            price_before=Subquery(priced.order_by("now").values("price")[:1]),
+            # No EXISTS: PostgreSQL may answer it for all products at once, which is much for a page of them.
+            reduced_variant=Subquery(variants.filter(reduced(now=now)).order_by().values("pk")[:1]),
+            left=Subquery(
+                variants.order_by().values("product").annotate(n=Sum(F("on_hand") - F("reserved"))).values("n")
+            ),
         )
+
+    def reduced(self, now: datetime | None = None) -> Self:
+        """Those of which something has a sale price now."""
+        return self.filter(Exists(Variant.objects.filter(reduced(now=now), product=OuterRef("pk"), is_active=True)))
 
 
 class Product(models.Model):
@@ -236,10 +247,12 @@ class Product(models.Model):
 
     objects: ClassVar[Any] = ProductQuerySet.as_manager()
 
-    # Annotated by `for_cards`.
+    # Annotated by `for_cards`: the lowest and the highest price of now, what the lowest is without its sale, stock.
     price_from: Decimal
     price_to: Decimal
-    in_stock: bool
+    price_before: Decimal
+    reduced_variant: int | None
+    left: int
 
     class Meta:
         verbose_name = _("product")
@@ -247,6 +260,11 @@ class Product(models.Model):
         indexes = [
             models.Index(fields=["category", "name"]),
             models.Index(name="product_newest", fields=["-publish_at", "-id"], condition=Q(status="published")),
+            models.Index(
+                name="product_newest_of_category",
+                fields=["category", "-publish_at", "-id"],
+                condition=Q(status="published"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -266,6 +284,23 @@ class Product(models.Model):
         return bool(self.price_from != self.price_to)
 
     @property
+    def is_reduced(self) -> bool:
+        """Is anything of it sold at a sale price?"""
+        return self.reduced_variant is not None
+
+    @property
+    def in_stock(self) -> bool:
+        return self.left > 0
+
+    @property
+    def is_few(self) -> bool:
+        return 0 < self.left <= FEW
+
+    @property
+    def is_new(self) -> bool:
+        return self.publish_at > timezone.now() - NEW_FOR
+
+    @property
     def picture_url(self) -> str:
         return picture_url(self.picture)
 
@@ -274,7 +309,7 @@ class Related(models.Model):
     """What is shown beside a product, in the order of the shop's choice."""
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="relations")
-    other = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+", verbose_name=_("product"))
+    other = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="related_to", verbose_name=_("product"))
     position = models.PositiveSmallIntegerField(_("position"), default=0)
 
     class Meta:

@@ -1,27 +1,34 @@
+from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
+from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_POST, require_safe
 
 from shop.product.listing import PAGE_SIZE, SORTS, ListingForm, find_products
-from shop.product.models import Category, Product, Variant
+from shop.product.models import Category, Product
+from shop.product.page import find_page
 
 NEW_ON_HOME = 8
-FEW = 5  # from here down the page says how many are left
+REDUCED_ON_HOME = 4
 
 
 @login_not_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
+    cards = Product.objects.on_sale().for_cards().order_by("-publish_at", "-pk")
     return render(
         request,
         "product/home.html",
         {
             "categories": Category.objects.for_tiles(),
-            "products": Product.objects.on_sale().for_cards().order_by("-created_at", "-pk")[:NEW_ON_HOME],
+            "reduced": cards.reduced()[:REDUCED_ON_HOME],
+            "products": cards[:NEW_ON_HOME],
         },
     )
 
@@ -63,27 +70,46 @@ def listing(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
-    variants = list(Variant.objects.on_sale().with_free().with_option_names().filter(product__slug=slug).order_by("pk"))
-    if not variants:
+    page = find_page(slug, request.GET)
+    is_preview = page is None and _may_preview(request)
+    if is_preview:
+        page = find_page(slug, request.GET, drafts=True)
+    if page is None:
         raise Http404
-    product = variants[0].product
-    prices = {variant.price_now for variant in variants}
+    product = page.product
     return render(
         request,
         "product/detail.html",
         {
             "product": product,
-            "variants": variants,
-            "option": ", ".join(variants[0].option_names),
-            "chosen": next((variant for variant in variants if variant.free > 0), None),
-            "price_from": min(prices),
-            "several_prices": len(prices) > 1,
-            "few": FEW,
-            "most": max(variant.free for variant in variants),
+            "page": page,
+            "is_preview": is_preview,
             "crumbs": [
                 (_("Home"), reverse("product:home")),
-                (product.category.name, product.category.get_absolute_url()),
+                *[(each["name"], f"{reverse('product:list')}?category={each['slug']}") for each in product.above],
                 (product.name, None),
             ],
         },
     )
+
+
+@login_not_required
+@require_POST
+def choose(request: HttpRequest, slug: str) -> HttpResponse:
+    """Without JavaScript: from what is ticked in the form to the page that shows its price and its picture."""
+    ticked = [(name, request.POST[name]) for name in request.POST if name == "variant" or name.startswith("option-")]
+    return redirect(f"{reverse('product:detail', args=[slug])}?{urlencode(ticked)}")
+
+
+@login_not_required
+@require_safe
+@cache_control(public=True, max_age=365 * 24 * 3600, immutable=True)
+def picture(request: HttpRequest, name: str) -> FileResponse:
+    """An upload, which never changes under its name."""
+    if not default_storage.exists(name):
+        raise Http404
+    return FileResponse(default_storage.open(name), content_type=f"image/{name.rpartition('.')[2]}")
+
+
+def _may_preview(request: HttpRequest) -> bool:
+    return admin.site.has_permission(request) and request.user.has_perm("product.view_product")

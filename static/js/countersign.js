@@ -207,6 +207,7 @@
     each(root, "[data-code]", codeField);
     each(root, "[data-stepper]", stepper);
     each(root, "form[data-auto-submit]", autoSubmit);
+    each(root, "[data-without-script]", (element) => { element.hidden = true; });
     each(root, "[data-menu]", menu);
     each(root, "[data-copy]", copy);
     each(root, "[data-print]", print);

@@ -1,15 +1,19 @@
 """Home, listing and product page."""
 
+from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
+from accounts.factors.base import Strength
 from shop.cart.models import Cart, CartLine
 from shop.product import stock
 from shop.product.listing import PAGE_SIZE
-from shop.product.models import Variant
+from shop.product.models import Attribute, Brand, ProductPicture, Related, Variant
 from tests.shop.product.shelf import category, option, product, variant
 
 pytestmark = pytest.mark.django_db
@@ -33,10 +37,10 @@ class TestHome:
     def test_an_empty_shop_is_a_page_too(self, client):
         assert "being filled" in client.get("/").text
 
-    def test_looking_makes_no_session_and_costs_two_queries(self, client, django_assert_num_queries):
+    def test_looking_makes_no_session_and_costs_three_queries(self, client, django_assert_num_queries):
         for n in range(12):
-            variant(of=product(f"Mug {n}"))
-        with django_assert_num_queries(2):
+            variant(of=product(f"Mug {n}"), sale_price="9.00")
+        with django_assert_num_queries(3):
             page = client.get("/")
         assert "session" not in page.cookies
 
@@ -178,6 +182,154 @@ class TestProduct:
             page = client.get(mugs[0].product.get_absolute_url())
         assert '<span class="count">3' in page.text
 
+    def test_it_costs_the_same_with_everything_on_it(self, client, django_assert_num_queries):
+        pot = full_of_everything()
+        with django_assert_num_queries(1):
+            client.get(pot.get_absolute_url())
+
     def test_only_reading_is_allowed(self, client):
         assert client.post(variant().product.get_absolute_url()).status_code == 405
         assert Variant.objects.count() == 1
+
+
+def full_of_everything():
+    """A product in two sizes and two colours, of which Large and Red is not made; with facts, pictures and friends."""
+    clay = category("Clay", parent=category("Garden"))
+    pot = product("Pot", category=clay, brand=Brand.objects.create(name="Garth", slug="garth"))
+    option(pot, "Size", "Small", "Large")
+    option(pot, "Colour", "Red", "Blue")
+    variant(of=pot, option_values=["Large", "Blue"], price="30.00", on_hand=0)
+    variant(of=pot, option_values=["Small", "Blue"], price="20.00", sale_price="15.00", on_hand=3)
+    variant(of=pot, option_values=["Small", "Red"], price="10.00")
+    for n, (path, shows) in enumerate([("a", ""), ("b", "Blue"), ("c", "Red")]):
+        ProductPicture.objects.create(
+            product=pot, static_path=f"img/{path}.svg", alt=f"Picture {path}", shows=shows, position=n
+        )
+    for fact, values in (("Material", ["Clay", "Glaze"]), ("Made in", ["Wales"])):
+        attribute = Attribute.objects.create(name=fact, slug=fact.lower().replace(" ", "-"))
+        pot.attribute_values.add(*(attribute.values.create(name=value, slug=value.lower()) for value in values))
+    by_hand = [variant(of=product(f"Friend {n}")).product for n in range(2)]
+    for n, friend in enumerate(reversed(by_hand)):
+        Related.objects.create(product=pot, other=friend, position=n)
+    for n in range(4):
+        variant(of=product(f"Neighbour {n}", category=clay, publish_at=timezone.now() - timedelta(days=9 - n)))
+    variant(of=product("Secret", category=clay, status="draft"))
+    return pot
+
+
+def shown(client, pot, **wanted):
+    return client.get(pot.get_absolute_url(), wanted)
+
+
+class TestChoosing:
+    def test_the_first_that_is_there_is_chosen_in_the_order_of_the_values(self, client):
+        page = shown(client, full_of_everything()).context["page"]
+        assert [choice.name for choice in page.choices] == ["Small, Red", "Small, Blue", "Large, Blue"]
+        assert page.chosen.name == "Small, Red"
+
+    @pytest.mark.parametrize("by", ["values", "key"])
+    def test_a_variant_has_an_address(self, client, by):
+        pot = full_of_everything()
+        key = pot.variants.get(name="Small, Blue").pk
+        wanted = {"option-0": "Small", "option-1": "Blue"} if by == "values" else {"variant": key}
+        response = shown(client, pot, **wanted)
+        page = response.context["page"]
+        assert (page.chosen.name, page.chosen.price, page.chosen.before) == ("Small, Blue", Decimal(15), Decimal(20))
+        assert [picture.alt for picture in page.pictures] == ["Picture b", "Picture a", "Picture c"]
+        words = " ".join(strip_tags(response.text).split())
+        assert "Now € 15.00 before € 20.00" in words and "Only 3 left" in words and "Sale" in words
+
+    def test_what_is_not_made_or_sold_out_is_said_of_each_value(self, client):
+        pot = full_of_everything()
+        small_red, small_blue, large_blue, large_red = (
+            shown(client, pot, **{"option-0": size, "option-1": colour})
+            for size, colour in (("Small", "Red"), ("Small", "Blue"), ("Large", "Blue"), ("Large", "Red"))
+        )
+        sizes = {value.name: value for value in small_red.context["page"].options[0].values}
+        assert (sizes["Small"].is_free, sizes["Large"].choice) == (True, None)
+        sizes = {value.name: value for value in small_blue.context["page"].options[0].values}
+        assert (sizes["Large"].choice.name, sizes["Large"].is_free) == ("Large, Blue", False)
+        assert "Sold out" in large_blue.text
+        assert "not made like this" in small_red.text
+        assert large_red.context["page"].chosen is None
+        assert "choose another combination" in large_red.text
+        for page, can in ((small_red, True), (small_blue, True), (large_blue, False), (large_red, False)):
+            assert ('<button class="button button--wide">' in page.text) is can
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [{"variant": "x"}, {"variant": "9" * 99}, {"option-0": "\0"}, {"option-1": "Blue"}, {"option-7": "Red"}],
+    )
+    def test_nonsense_is_no_error(self, client, wanted):
+        assert shown(client, full_of_everything(), **wanted).status_code == 200
+
+    def test_without_javascript_the_form_leads_to_what_is_ticked(self, client):
+        pot = full_of_everything()
+        ticked = {"option-0": "Small", "option-1": "Blue", "csrfmiddlewaretoken": "s3cret", "quantity": "2"}
+        response = client.post(reverse("product:choose", args=[pot.slug]), ticked)
+        assert response.url == f"{pot.get_absolute_url()}?option-0=Small&option-1=Blue"
+
+    @pytest.mark.parametrize("status_code", [302, 422])
+    def test_the_values_are_put_into_the_cart(self, client, status_code):
+        pot = full_of_everything()
+        values = {"option-0": "Small" if status_code == 302 else "Large", "option-1": "Red"}
+        response = client.post(reverse("cart:add"), {"product": pot.pk, "quantity": 1, **values})
+        assert response.status_code == status_code
+        if status_code == 302:
+            assert CartLine.objects.get().variant.name == "Small, Red"
+            assert "Size: Small, Colour: Red" in client.get("/cart/").text
+        else:
+            assert "choose another combination" in response.text
+
+    def test_the_sale_is_what_the_cart_and_the_cart_line_say(self, client):
+        blue = full_of_everything().variants.get(name="Small, Blue")
+        client.post(reverse("cart:add"), {"variant": blue.pk, "quantity": 2})
+        assert CartLine.objects.get().price_seen == Decimal("15.00")
+        Variant.objects.filter(pk=blue.pk).update(sale_until=timezone.now())
+        text = client.get("/cart/").text
+        assert "The price changed from €\xa015.00 to €\xa020.00" in text and "€\xa040.00" in text
+
+
+class TestAround:
+    def test_facts_brand_and_the_way_here(self, client):
+        text = shown(client, full_of_everything()).text
+        assert "Garth" in text and "Clay, Glaze" in text and "Wales" in text
+        assert text.index("category=garden") < text.index("category=clay")
+
+    def test_what_goes_with_it_is_by_hand_first_then_the_newest_of_its_kind(self, client):
+        related = shown(client, full_of_everything()).context["page"].related
+        assert [each.name for each in related] == ["Friend 1", "Friend 0", "Neighbour 3", "Neighbour 2"]
+        assert [(each.price_from, each.in_stock) for each in related] == [(Decimal(10), True)] * 4
+
+    def test_staff_see_a_draft_and_nobody_else(self, client, ben, rita, as_staff):
+        pot = variant(of=product("Draft", status="draft", publish_at=timezone.now() + timedelta(days=1))).product
+        client.force_login(ben)
+        assert client.get(pot.get_absolute_url()).status_code == 404
+        assert as_staff(rita, Strength.TEXT).get(pot.get_absolute_url()).status_code == 404
+        page = as_staff(rita).get(pot.get_absolute_url())
+        assert "Only staff see this page" in page.text
+        assert "disabled" in page.text[page.text.index('class="button button--wide"') :][:60]
+
+
+CARDS = ["New", "Few", "Gone", "Sale", "Usual"]
+
+
+class TestCards:
+    def test_they_say_what_is_reduced_new_few_and_gone(self, client):
+        old = timezone.now() - timedelta(days=30)
+        variant(of=product("New"))
+        variant(of=product("Few", publish_at=old), on_hand=2)
+        variant(of=product("Gone", publish_at=old), on_hand=0)
+        variant(of=product("Sale", publish_at=old), sale_price="8.00")
+        variant(of=product("Usual", publish_at=old))
+        text = client.get(LIST, {"sort": "name"}).text
+        cards = {name: card for card in text.split("<article")[1:] for name in CARDS if f">{name}</a>" in card}
+        for name, badge in zip(CARDS, ("New", "Only 2 left", "Sold out", "Sale"), strict=False):
+            assert f">{badge}</span>" in cards[name], name
+        assert "badge" not in cards["Usual"]
+        assert "<del" in cards["Sale"]
+
+    def test_a_category_shows_what_is_below_it(self, client):
+        pot = full_of_everything()
+        found = names(client.get(LIST, {"category": "garden"}))
+        assert pot.name in found and "Neighbour 0" in found and "Friend 0" not in found
