@@ -202,6 +202,8 @@ TEXTS_A_COUNTRY_A_DAY = env.int("TEXTS_A_COUNTRY_A_DAY", default=5_000)
 UNVERIFIED_A_PREFIX = env.int("UNVERIFIED_A_PREFIX", default=150)  # an hour, of codes that nobody typed
 PUMPING_UNVERIFIED = env.int("PUMPING_UNVERIFIED", default=50)  # from so many an hour on, a prefix is looked at
 MAILS_A_DAY = env.int("MAILS_A_DAY", default=50_000)  # e-mails with codes
+# The most that texts and calls may cost in a day, in CURRENCY; 0: no cap.
+MESSAGE_BUDGET_A_DAY = Decimal(env("MESSAGE_BUDGET_A_DAY", default="0"))
 PHONENUMBER_DB_FORMAT = "E164"
 PHONENUMBER_DEFAULT_FORMAT = "INTERNATIONAL"
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import limits
-from accounts.delivery import pumping
+from accounts.delivery import pumping, spending
 from accounts.delivery.alarms import end_alarm, raise_alarm
 from accounts.delivery.models import Alarm, Channel, Message
 from accounts.phones import country_of, is_reached, prefix_of
@@ -104,6 +104,8 @@ def take(send: Send, now: datetime) -> None:
     text = send.channel != Channel.EMAIL
     if text and not is_reached(send.destination):
         raise NotToBeSent(Why.COUNTRY)
+    if text and not spending.has_room(send.channel, country_of(send.destination), now):
+        raise NotToBeSent(Why.STOPPED)
     keys = send.keys()
     demands = [limits.Demand(budget.name, key, budget.most, budget.window) for budget, key in keys.items()]
     with transaction.atomic():

@@ -1,7 +1,9 @@
 import uuid
+from decimal import Decimal
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -40,6 +42,7 @@ class Reason(models.TextChoices):
     NO_ANSWER = "no_answer", _("nobody answered, or the line was busy")
     NO_KEY = "no_key", _("the call was taken, but no key was pressed")
     PROVIDER = "provider", _("our provider refused it")
+    SPENDING = "spending", _("we can’t send texts or make calls any more today")
 
 
 def in_words(reason: str) -> str:
@@ -96,6 +99,8 @@ class Message(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
     ended_at = models.DateTimeField(null=True)
+
+    told_price: Decimal | None = None  # by the provider that took it, in the shop's currency
 
     # A message never goes backwards: from where each state may be reached. A status report may overtake the
     # provider's own answer, so `sent` and `delivered` are reached from `handing_over` and `unknown` too; and a worker
@@ -291,3 +296,54 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.queue
+
+
+class MessagePrice(models.Model):
+    """What a text of one part, or a call, costs the shop (spending.py)."""
+
+    channel = models.CharField(
+        _("channel"), max_length=8, choices=[(each.value, each.label) for each in (Channel.TEXT, Channel.CALL)]
+    )
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        blank=True,
+        validators=[RegexValidator("^[A-Z]{2}$", _("Two capital letters, such as DE."))],
+        help_text=_("Two capital letters, such as DE. Empty: every other country."),
+    )
+    provider = models.CharField(
+        _("provider"), max_length=20, blank=True, help_text=_("Such as twilio or vonage. Empty: each of them.")
+    )
+    price = models.DecimalField(
+        _("price"),
+        max_digits=8,
+        decimal_places=4,
+        help_text=_(
+            "In the shop’s currency, from the contract with the provider: of a text of one part, or of a call."
+        ),
+    )
+
+    class Meta:
+        verbose_name = _("price of a message")
+        verbose_name_plural = _("prices of messages")
+        constraints = [
+            models.UniqueConstraint(name="price_once", fields=["channel", "country", "provider"]),
+            models.CheckConstraint(name="price_not_below_zero", condition=models.Q(price__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} {self.country} {self.provider}: {self.price}"
+
+
+class Spending(models.Model):
+    """What the texts and calls of a day cost, in the shop's currency (spending.py)."""
+
+    day = models.DateField(_("day"), primary_key=True)
+    spent = models.DecimalField(_("spent"), max_digits=12, decimal_places=4)
+
+    class Meta:
+        verbose_name = _("spending on messages")
+        verbose_name_plural = _("spending on messages")
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.spent}"

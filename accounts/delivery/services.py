@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone, translation
 
-from accounts.delivery import breaker, failover, queues, textable
-from accounts.delivery.composing import writer_of
+from accounts.delivery import breaker, failover, queues, spending, textable
+from accounts.delivery.composing import Content, writer_of
 from accounts.delivery.models import Alarm, Channel, Message, Reason, State
 from accounts.delivery.providers import providers_for
 from accounts.delivery.providers.base import (
@@ -26,7 +26,7 @@ from accounts.delivery.providers.base import (
     Refused,
     Unanswered,
 )
-from accounts.phones import country_of
+from accounts.phones import country_of, is_reached
 
 logger = logging.getLogger(__name__)
 
@@ -108,17 +108,19 @@ def hand_over(message_id: UUID, now: datetime | None = None) -> None:
     if content is None:
         move(message.pk, State.EXPIRED, ended_at=now)
         return
-    if reason := textable.why_not(message, now):
+    carriers = _carriers(message)
+    if reason := _not_to_be_sent(message, content, carriers, now):
         move(message.pk, State.FAILED, reason=reason, ended_at=now)
         return
     put_off: list[NotTaken] = []
     rests_until: list[datetime] = []
     refusal = Refused(Reason.PROVIDER)
-    for provider in _carriers(message):
+    for provider in carriers:
         if until := breaker.closed_again_at(provider.name, now):
             rests_until.append(until)
             continue
         if not _claim_for(message, provider.name):
+            spending.give_back(message, timezone.now())
             return  # given up for dead meanwhile, and somebody else saw to it
         try:
             provider_id = provider.hand_over(message, content)
@@ -146,18 +148,32 @@ def hand_over(message_id: UUID, now: datetime | None = None) -> None:
             return
         taken_at = timezone.now()
         breaker.succeeded(provider.name, taken_at)
+        spending.taken(message, content, provider.name, taken_at)
         with transaction.atomic():
             # A status report may have been faster; what it wrote stays.
             move(message.pk, State.HANDED_OVER)
             Message.objects.filter(pk=message.pk).update(provider_id=provider_id, handed_over_at=taken_at)
             writer.handed_over(message, taken_at)
         return
+    spending.give_back(message, timezone.now())
     if put_off:
         _wait(message, min(_pause(message, delay.retry_after) for delay in put_off))
     elif rests_until:
         _wait_for(message, min(rests_until))
     else:
         move(message.pk, State.FAILED, reason=refusal.reason, provider_code=refusal.code, ended_at=timezone.now())
+
+
+def _not_to_be_sent(message: Message, content: Content, carriers: list[Provider], now: datetime) -> str:
+    """Why no provider is asked, "" where one may be; then the money for it is set aside."""
+    if message.channel == Channel.EMAIL:
+        return ""
+    if not is_reached(message.destination):
+        return Reason.COUNTRY
+    if reason := textable.why_not(message, now):
+        return reason
+    provider = carriers[0].name if carriers else ""
+    return "" if spending.set_aside(message, content, provider, now) else Reason.SPENDING
 
 
 def _carriers(message: Message) -> list[Provider]:

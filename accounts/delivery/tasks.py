@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.delivery import budgets, failover, numbers, pumping, services
+from accounts.delivery import budgets, failover, numbers, pumping, services, spending
 
 
 @shared_task
@@ -28,6 +28,7 @@ def review_budgets() -> None:
     now = timezone.now()
     pumping.review(now)
     budgets.review(now)
+    spending.review(now)
 
 
 @shared_task

@@ -1,12 +1,18 @@
 """Many sends at once: no budget, no guard and no cap lets one more through."""
 
-import pytest
-from django.db import transaction
-from django.utils import timezone
+from decimal import Decimal
 
-from accounts.delivery import budgets, pumping
+import pytest
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.timezone import localdate
+
+from accounts.delivery import budgets, pumping, services, spending
 from accounts.delivery.budgets import NotToBeSent, Send
-from accounts.delivery.models import Alarm, Message, PrefixStop, PrefixTraffic
+from accounts.delivery.composing import Content
+from accounts.delivery.models import Alarm, Message, PrefixStop, PrefixTraffic, Spending
 from accounts.models import Counter
 from accounts.stepup import challenges
 from tests.conftest import in_threads
@@ -14,6 +20,9 @@ from tests.conftest import in_threads
 from .conftest import meeting
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+
+NOW = timezone.now()
 
 
 def take(number):
@@ -52,6 +61,40 @@ class TestBudgets:
             return room
 
         assert sum(in_threads(5, naive)) > 1
+
+
+class TestMoney:
+    @pytest.fixture(autouse=True)
+    def _cap(self, settings):
+        settings.MESSAGE_BUDGET_A_DAY = Decimal("0.70")  # seven texts by our guess
+
+    def test_twenty_workers_at_once_never_overrun_the_cap(self, twilio):
+        ids = [
+            services.queue_message(kind="code", channel="text", destination=f"+4915112345{n:03d}").pk for n in range(20)
+        ]
+        in_threads(20, lambda n: spending.set_aside(Message.objects.get(pk=ids[n]), Content("1"), "twilio", NOW))
+        assert Spending.objects.get().spent == Decimal("0.70")
+        assert Message.objects.filter(cost=Decimal("0.10")).count() == 7
+        assert Alarm.objects.filter(kind="spending").count() == 3
+
+    def test_what_is_given_back_twice_counts_once(self):
+        message = services.queue_message(kind="code", channel="text", destination="+4915112345678")
+        spending.set_aside(message, Content("1"), "twilio", NOW)
+        in_threads(10, lambda n: spending.give_back(Message.objects.get(pk=message.pk), NOW))
+        assert Spending.objects.get().spent == 0
+
+    def test_control_looking_first_spends_more(self):
+        Spending.objects.create(day=localdate(NOW), spent=Decimal("0.60"))
+        together = meeting(5)
+
+        def naive(_number):
+            room = spending.has_room("text", "DE", NOW)
+            together()
+            if room:
+                Spending.objects.update(spent=F("spent") + Decimal("0.10"))
+
+        in_threads(5, naive)
+        assert Spending.objects.get().spent > settings.MESSAGE_BUDGET_A_DAY
 
 
 class TestPumping:

@@ -250,6 +250,8 @@ class TwilioServer:
         self._messages: Log[Message] = Log("messages")
         self._calls: Log[Call] = Log("calls")
         self._requests: Log[Request] = Log("requests")
+        self.price: tuple[str | None, str] = (None, "USD")
+        """Mostly not known yet when a message or call was created."""
         self._waiting = threading.Condition()
         self._releases = 0
         self._http = _Server(("127.0.0.1", port), _Handler)
@@ -504,8 +506,8 @@ class TwilioServer:
             "date_updated": date,
             "direction": "outbound-api",
             "from": item.from_,
-            "price": None,
-            "price_unit": "USD",
+            "price": self.price[0],
+            "price_unit": self.price[1],
             "sid": item.sid,
             "status": item.status,
             "to": item.to,

@@ -5,6 +5,7 @@ Timeout, TimeLimit) and "Error and warning dictionary".
 """
 
 import logging
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -98,6 +99,7 @@ class TwilioProvider:
             raise Unanswered from None  # silence, or an answer that is not Twilio's
         if not sent.sid:
             raise Unanswered
+        message.told_price = _price(sent)
         return sent.sid
 
     def _text(self, message: Message, content: Content) -> Any:
@@ -138,6 +140,14 @@ def voice_url(message: Message) -> str:
 def status_callback_url(message: Message) -> str:
     """Where Twilio reports; it names our message, so that a report finds it even where Twilio's answer was lost."""
     return f"{settings.SITE_URL}{reverse('delivery:twilio_status')}?{urlencode({'message': message.pk})}"
+
+
+def _price(sent: Any) -> Decimal | None:
+    """Mostly Twilio tells it later, and not to us. It is negative, as money that leaves the account."""
+    try:
+        return abs(Decimal(sent.price)) if sent.price and sent.price_unit == settings.CURRENCY else None
+    except (ArithmeticError, TypeError):
+        return None
 
 
 def _typed(error: TwilioRestException) -> Exception:

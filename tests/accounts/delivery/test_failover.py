@@ -7,7 +7,7 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.delivery import breaker, composing, failover, services
+from accounts.delivery import breaker, budgets, composing, failover, services
 from accounts.delivery.models import Alarm, Breaker, Message, Reason, State
 from accounts.delivery.services import hand_over, report
 from accounts.models import Counter
@@ -221,7 +221,7 @@ class TestInTheDark:
         assert Message.objects.count() == 1 and fresh(dark).replaced_at is None
 
     def test_the_number_has_its_budget(self, dark):
-        Counter.objects.filter(scope="sends to a destination").update(spent=challenges.SENDS_A_DESTINATION[0])
+        Counter.objects.filter(scope="sends to a destination").update(spent=budgets.NUMBER.most)
         failover.sweep()
         assert Message.objects.count() == 1
 
