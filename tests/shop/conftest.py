@@ -1,6 +1,6 @@
 """What the shop's tests share: staff who have proven it, goods, a cart on its way, an approval."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,7 +22,8 @@ ADDRESS = {
 @pytest.fixture
 def teapot(db):
     category = Category.objects.create(name="Kitchen", slug="kitchen")
-    product = Product.objects.create(category=category, name="Teapot", slug="teapot")
+    long_ago = timezone.now() - timedelta(days=365)
+    product = Product.objects.create(category=category, name="Teapot", slug="teapot", publish_at=long_ago)
     return Variant.objects.create(product=product, sku="TEA", price=Decimal("30.00"), on_hand=5)
 
 
