@@ -68,7 +68,7 @@ class TestTree:
 
 class TestPriceOfNow:
     @pytest.mark.parametrize(
-        ("begins", "ends"), list(pairs((None, NOW - DAY, NOW, NOW + DAY), (None, NOW, NOW + 2 * DAY))), ids=str
+        ("begins", "ends"), list(pairs((None, NOW - DAY, NOW, NOW + DAY), (None, NOW, NOW + 2 * DAY)))
     )
     @pytest.mark.parametrize("sale_price", [None, Decimal("7.50"), Decimal("0.00")])
     def test_sql_and_python_agree(self, begins, ends, sale_price):
