@@ -52,6 +52,7 @@ def test_a_landline_is_called_before_it_is_texted(ben):
     assert [way.code for way in policy.contact_ways("+493090182099")] == ["call", "text"]
 
 
+@pytest.mark.django_db
 def test_a_contact_is_proven_by_what_reaches_it(settings):
     assert [way.code for way in policy.contact_ways("+4915123456789")] == ["text", "call"]
     assert [way.code for way in policy.contact_ways("guest@example.org")] == ["email"]
