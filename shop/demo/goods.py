@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import zip_longest
+from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.db import transaction
@@ -31,12 +32,18 @@ def create_goods() -> int:
     One of each category in turn, so that the newest are of many kinds.
     """
     places, brands, facts, now = _places(), _brands(), _facts(), timezone.now()
-    created = [
-        demo.slug
-        for row in zip_longest(*(demo.products for demo in CATEGORIES))
-        for demo in row
-        if demo is not None and _create(demo, places[demo.slug], brands.get(demo.slug), facts[demo.slug], now)
-    ]
+    rows = [*zip_longest(*(demo.products for demo in CATEGORIES))]
+    created = []
+    for age, row in zip(reversed(range(len(rows))), rows, strict=True):
+        for demo in filter(None, row):
+            days = shelves.SCHEDULED.get(demo.slug, -age * shelves.DAYS_BETWEEN)
+            fields = {
+                "category": places[demo.slug],
+                "brand": brands.get(demo.slug),
+                "publish_at": timezone.now() + timedelta(days=days),
+            }
+            if _create(demo, facts[demo.slug], now, fields):
+                created.append(demo.slug)
     _relate(created)
     return len(created)
 
@@ -55,25 +62,16 @@ def _places() -> dict[str, Category]:
 
 
 @transaction.atomic
-def _create(
-    demo: DemoProduct, category: Category, brand: Brand | None, facts: list[AttributeValue], now: datetime
-) -> bool:
-    picture = f"img/demo/{demo.slug}.svg"
-    days = shelves.SCHEDULED.get(demo.slug, 0)
-    product, created = Product.objects.get_or_create(
-        slug=demo.slug,
-        defaults={
-            "category": category,
-            "brand": brand,
-            "name": demo.name,
-            "summary": demo.summary,
-            "description": demo.description,
-            "picture": picture,
-            "picture_alt": demo.picture_alt,
-            "status": Product.Status.DRAFT if demo.slug in shelves.DRAFTS.split() else Product.Status.PUBLISHED,
-            "publish_at": timezone.now() + timedelta(days=days),
-        },
-    )
+def _create(demo: DemoProduct, facts: list[AttributeValue], now: datetime, fields: dict[str, Any]) -> bool:
+    fields |= {
+        "name": demo.name,
+        "summary": demo.summary,
+        "description": demo.description,
+        "picture": f"img/demo/{demo.slug}.svg",
+        "picture_alt": demo.picture_alt,
+        "status": Product.Status.DRAFT if demo.slug in shelves.DRAFTS.split() else Product.Status.PUBLISHED,
+    }
+    product, created = Product.objects.get_or_create(slug=demo.slug, defaults=fields)
     if created:
         product.attribute_values.set(facts)
         _add_variants(product, demo, now)
@@ -146,11 +144,15 @@ def _facts() -> dict[str, list[AttributeValue]]:
 
 
 def _relate(created: list[str]) -> None:
-    slugs = {*created, *" ".join(shelves.RELATED.values()).split()}
-    found = dict(Product.objects.filter(slug__in=slugs).values_list("slug", "pk"))
+    themes = [theme.split() for theme in shelves.THEMES]
+    found = dict(Product.objects.filter(slug__in=" ".join(shelves.THEMES).split()).values_list("slug", "pk"))
     Related.objects.bulk_create(
-        Related(product_id=found[slug], other_id=found[other], position=position)
-        for slug, others in shelves.RELATED.items()
-        for position, other in enumerate(others.split())
-        if slug in created and other in found
+        (
+            Related(product_id=found[slug], other_id=found[other], position=position)
+            for theme in themes
+            for slug in theme
+            for position, other in enumerate(theme)
+            if slug != other and slug in created and other in found
+        ),
+        ignore_conflicts=True,  # two may share two themes
     )

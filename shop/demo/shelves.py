@@ -118,13 +118,21 @@ SALES: dict[str, tuple[Decimal, int | None, int | None]] = {
     "GAR-TRW": (Decimal("14.90"), 7, 21),  # begins by itself
 }
 
+# The catalogue came bit by bit: so many days lie between two rows of it, and only the last is new.
+DAYS_BETWEEN = 20
 DRAFTS = "dustpan-and-brush"
 SCHEDULED: dict[str, int] = {"folding-stool": 14}  # in so many days
 
-RELATED: dict[str, str] = {
-    "stoneware-teapot": "enamel-mug linen-tea-towel olive-oil-soap",
-    "clothbound-notebook": "fountain-pen drawing-pencils oak-desk-clock",
-    "cast-iron-skillet": "beech-chopping-board pepper-mill cotton-apron",
-    "two-person-tent": "storm-lantern vacuum-flask wool-walking-socks",
-    "terracotta-pot": "hand-trowel zinc-watering-can garden-twine",
-}
+# What goes with each other.
+THEMES = (
+    "stoneware-teapot enamel-mug linen-tea-towel olive-oil-soap",
+    "cast-iron-skillet beech-chopping-board pepper-mill cotton-apron",
+    "clothbound-notebook fountain-pen drawing-pencils oak-desk-clock paper-scissors",
+    "jointed-task-lamp pleated-table-lamp enamel-pendant brass-chamberstick",
+    "two-person-tent storm-lantern vacuum-flask folding-stool brass-compass",
+    "field-umbrella wool-walking-socks roll-top-backpack weekend-bag",
+    "canvas-tote willow-basket card-wallet",
+    "terracotta-pot hand-trowel zinc-watering-can garden-twine cedar-nest-box",
+    "lambswool-blanket linen-cushion wool-walking-socks pleated-table-lamp",
+    "rosemary-hand-wash hand-balm beech-dish-brush dustpan-and-brush",
+)

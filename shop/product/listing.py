@@ -1,5 +1,7 @@
 """What a listing shows: words to look for, a category, an order."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
@@ -22,6 +24,21 @@ class ListingForm(forms.Form):
     q = forms.CharField(required=False, max_length=100)
     category = forms.CharField(required=False, max_length=80)
     sort = forms.ChoiceField(required=False, choices=[(key, label) for key, (label, _order) in SORTS.items()])
+
+
+def menu(categories: Iterable[Category], category: Category | None) -> list[Category]:
+    """The top of the tree, opened down to the category and what is right below it."""
+    below = defaultdict(list)
+    for each in categories:
+        below[each.parent_id].append(each)
+
+    def opened(parent: int | None) -> Iterator[Category]:
+        for each in below[parent]:
+            yield each
+            if category is not None and category.path.startswith(each.path):
+                yield from opened(each.pk)
+
+    return [*opened(None)]
 
 
 def find_products(*, q: str = "", category: Category | None = None, sort: str = "newest") -> Any:

@@ -401,6 +401,10 @@ class ProductPicture(models.Model):
     def path(self) -> str:
         return str(self.image or self.static_path)
 
+    @property
+    def url(self) -> str:
+        return picture_url(self.path)
+
 
 class VariantQuerySet(models.QuerySet["Variant"]):
     def on_sale(self, now: datetime | None = None) -> Self:

@@ -99,11 +99,10 @@ class ProductPage:
 
     @cached_property
     def pictures(self) -> list[ProductPicture]:
-        """Those of the chosen variant first; those that show another one only after them."""
+        """Those of what is chosen first; those that show something else only after them."""
         pictures = [ProductPicture(**row) for row in self.product.picture_rows]
-        if self.chosen is None:
-            return pictures
-        return sorted(pictures, key=lambda picture: (not shows(picture, self.chosen), not picture.shows))
+        name = self.chosen.name if self.chosen else ""
+        return sorted(pictures, key=lambda picture: (not shows(picture, name, self.values), not picture.shows))
 
     @cached_property
     def related(self) -> list[Product]:

@@ -5,6 +5,7 @@ picture is a folder of files named by their width, and known by the name of the 
 """
 
 import warnings
+from collections.abc import Sequence
 from io import BytesIO
 from secrets import token_hex
 from typing import IO, Any
@@ -13,6 +14,8 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.utils.translation import gettext as _
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
@@ -90,13 +93,23 @@ def choose_first(product: Product) -> None:
     first = pictures[0] if pictures else ProductPicture()
     Product.objects.filter(pk=product.pk).update(picture=first.path, picture_alt=first.alt)
     for variant in product.variants.order_by("pk"):
-        shown = next((each.path for each in pictures if each.shows and shows(each, variant)), "")
+        shown = next(
+            (each.path for each in pictures if each.shows and shows(each, variant.name, variant.option_values)), ""
+        )
         if shown != variant.picture:
             Variant.objects.filter(pk=variant.pk).update(picture=shown)
 
 
-def shows(picture: ProductPicture, variant: Any) -> bool:
-    return not picture.shows or picture.shows == variant.name or picture.shows in variant.option_values
+def of_nothing(product: Product) -> list[str]:
+    """What pictures of the product are said to show, and no variant is."""
+    known = {"", *product.variants.values_list("name", flat=True)}
+    known.update(*product.options.values_list("values", flat=True))
+    return [each.shows for each in product.pictures.all() if each.shows not in known]
+
+
+def shows(picture: ProductPicture, name: str, option_values: Sequence[str]) -> bool:
+    """Does it show the variant of that name, or with these values?"""
+    return not picture.shows or picture.shows == name or picture.shows in option_values
 
 
 def _widths(whole: int) -> list[int]:
@@ -116,6 +129,11 @@ def _as_srgb(picture: Any) -> Image.Image:
     plain = Image.new("RGB", picture.size)
     plain.paste(picture.convert("RGB"))
     return plain
+
+
+@receiver(post_delete, sender=ProductPicture)
+def _throw_away_with_its_row(sender: Any, instance: ProductPicture, **kwargs: Any) -> None:
+    throw_away(instance.path)
 
 
 def _delete(path: str) -> None:

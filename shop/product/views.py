@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from shop.product.listing import PAGE_SIZE, SORTS, ListingForm, find_products
+from shop.product.listing import PAGE_SIZE, SORTS, ListingForm, find_products, menu
 from shop.product.models import Category, Product
 from shop.product.page import find_page
 
@@ -47,6 +47,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     category = next((category for category in categories if category.slug == slug), None)
     if slug and category is None:
         raise Http404
+    above = [each for each in categories if category and category.path.startswith(each.path) and each != category]
+    above.sort(key=lambda each: each.level)
     page_obj = Paginator(find_products(q=q, category=category, sort=sort), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(
         request,
@@ -55,12 +57,13 @@ def listing(request: HttpRequest) -> HttpResponse:
             "q": q,
             "sort": sort,
             "sorts": [(key, label) for key, (label, _order) in SORTS.items()],
-            "categories": categories,
+            "categories": menu(categories, category),
             "category": category,
             "page_obj": page_obj,
             "crumbs": [
                 (_("Home"), reverse("product:home")),
                 (_("Products"), reverse("product:list") if category else None),
+                *[(each.name, each.get_absolute_url()) for each in above],
                 *([(category.name, None)] if category else []),
             ],
         },

@@ -142,12 +142,13 @@ def test_without_an_approval_there_is_no_order(ben_client, fill_cart):
     "change",
     [
         lambda teapot: Variant.objects.filter(pk=teapot.pk).update(price=Decimal("31.00")),
+        lambda teapot: Variant.objects.filter(pk=teapot.pk).update(sale_price=Decimal("29.00")),
         lambda teapot: CartLine.objects.update(quantity=2),
         lambda teapot: services.Checkout.objects.update(line1="Mallory Street 13"),
         lambda teapot: services.Checkout.objects.update(delivery_method="express"),
         lambda teapot: services.Checkout.objects.update(email="mallory@example.net"),
     ],
-    ids=["price", "quantity", "address", "delivery", "contact"],
+    ids=["price", "sale", "quantity", "address", "delivery", "contact"],
 )
 def test_a_purchase_that_changed_after_the_approval_is_not_ordered(ben_client, teapot, approve, card_form, change):
     approve(ben_client)

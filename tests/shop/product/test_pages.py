@@ -285,6 +285,8 @@ class TestChoosing:
         blue = full_of_everything().variants.get(name="Small, Blue")
         client.post(reverse("cart:add"), {"variant": blue.pk, "quantity": 2})
         assert CartLine.objects.get().price_seen == Decimal("15.00")
+        text = client.get("/cart/").text
+        assert "€\xa030.00" in text and "The price changed" not in text
         Variant.objects.filter(pk=blue.pk).update(sale_until=timezone.now())
         text = client.get("/cart/").text
         assert "The price changed from €\xa015.00 to €\xa020.00" in text and "€\xa040.00" in text
@@ -333,3 +335,13 @@ class TestCards:
         pot = full_of_everything()
         found = names(client.get(LIST, {"category": "garden"}))
         assert pot.name in found and "Neighbour 0" in found and "Friend 0" not in found
+
+    def test_the_menu_is_open_where_one_is_and_the_crumbs_lead_up(self, client):
+        full_of_everything()
+        category("Pots", parent=category("Clay"))
+        for slug, menu in (("", ["Garden", "Kitchen"]), ("garden", ["Garden", "Clay", "Kitchen"])):
+            page = client.get(LIST, {"category": slug})
+            assert [each.name for each in page.context["categories"]] == menu
+        page = client.get(LIST, {"category": "pots"})
+        assert [each.name for each in page.context["categories"]] == ["Garden", "Clay", "Pots", "Kitchen"]
+        assert [name for name, _url in page.context["crumbs"]] == ["Home", "Products", "Garden", "Clay", "Pots"]
