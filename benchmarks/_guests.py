@@ -4,6 +4,7 @@ import argparse
 import hashlib
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -17,6 +18,9 @@ from accounts.stepup.models import Challenge, Purpose
 _numbers = count()
 DIGEST = bytes(32)
 BEGIN = {"purpose": Purpose.SIGN_UP, "digest": DIGEST, "next_path": "/account/sign-up/done/"}
+
+# Nobody types these codes, and they all go to a few prefixes; what budgets do is not measured here.
+LIFTED = dict.fromkeys(("TEXTS_A_DAY", "TEXTS_A_COUNTRY_A_DAY", "UNVERIFIED_A_PREFIX", "PUMPING_UNVERIFIED"), 1_000_000)
 
 
 def how_many(options: Sequence[str]) -> int:
@@ -66,3 +70,9 @@ def ask(how_many: int) -> list[Message]:
         ],
         batch_size=1000,
     )
+
+
+def lift_budgets(of: Any) -> None:
+    """For those who ask; the workers have them in their environment."""
+    for name, limit in LIFTED.items():
+        setattr(of, name, limit)

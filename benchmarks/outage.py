@@ -39,6 +39,7 @@ from accounts.delivery.models import Message, State
 from accounts.stepup import challenges
 from accounts.stepup.challenges import Asker
 from accounts.stepup.models import Challenge, Purpose
+from benchmarks import _guests
 from shop.celery import app
 from tests.servers import twilio as twilio_server
 from tests.servers import vonage as vonage_server
@@ -48,8 +49,6 @@ from tests.servers.vonage import VonageServer
 WITHIN = 10.0  # seconds
 QUIET = 45.0  # before and after
 THREADS = 32  # of the worker that has the codes: more than rate x CARRIER_TIMEOUT, so that nobody waits behind the dead
-# Nobody types these codes, and they all go to a few prefixes; what budgets do is not measured here.
-LIFTED = dict.fromkeys(("TEXTS_A_DAY", "TEXTS_A_COUNTRY_A_DAY", "UNVERIFIED_A_PREFIX", "PUMPING_UNVERIFIED"), 1_000_000)
 DATABASE_OF_BROKER = 7  # tests use those from 8 on
 
 DOWN = {"hang": Hang(3600), "503": ServerError(503), "silent": Accept()}
@@ -107,7 +106,7 @@ def measure(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--how", choices=DOWN, default="hang")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, TwilioServer() as twilio, VonageServer() as vonage, _broker() as url:
-        lift_budgets(settings)
+        _guests.lift_budgets(settings)
         settings.DEMO = False
         settings.TWILIO_AUTH_TOKEN = twilio_server.AUTH_TOKEN
         settings.VONAGE_SIGNATURE_SECRET = vonage_server.SIGNATURE_SECRET
@@ -238,14 +237,8 @@ def environment(broker_url: str, twilio: TwilioServer, vonage: VonageServer) -> 
         "VONAGE_FROM": vonage_server.FROM,
         "VONAGE_API_URL": vonage.url,
         "LOG_LEVEL": "WARNING",
-        **{name: str(limit) for name, limit in LIFTED.items()},
+        **{name: str(limit) for name, limit in _guests.LIFTED.items()},
     }
-
-
-def lift_budgets(of: Any) -> None:
-    """For those who ask; the workers have them in their environment."""
-    for name, limit in LIFTED.items():
-        setattr(of, name, limit)
 
 
 @contextmanager

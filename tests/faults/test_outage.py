@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import outage
+from benchmarks import _guests, outage
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def workers_and_beat(twilio, vonage, broker, tmp_path: Path, transactional_db, settings):
-    outage.lift_budgets(settings)
+    _guests.lift_budgets(settings)
     with outage.workers(outage.environment(broker, twilio, vonage), tmp_path):
         yield
 
